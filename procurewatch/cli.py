@@ -22,42 +22,42 @@ FAILED, MISUSED = 1, 2
 INTERRUPTED = 130  # as a shell reports a process that SIGINT has ended
 DOCTOR = "doctor"  # the one command that runs even if the settings cannot be read
 
-# The sections of the help: for each command its function or group in procurewatch.commands, and what it does.
+# The sections of the help: for each command its function or group in the package procurewatch, and what it does.
 SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Fetch": {
-        "demo": ("demo:demo", "Show the program on recorded data, without a network"),
-        "poll": ("poll:poll", "Fetch what is new from every source"),
-        "run": ("poll:run", "Poll on schedule until stopped"),
-        "backfill": ("poll:backfill", "Fetch the history of a vendor"),
-        "import": ("sources:import_files", "Import files that you have downloaded"),
+        "demo": ("commands.demo:demo", "Show the program on recorded data, without a network"),
+        "poll": ("commands.poll:poll", "Fetch what is new from every source"),
+        "run": ("commands.poll:run", "Poll on schedule until stopped"),
+        "backfill": ("commands.poll:backfill", "Fetch the history of a vendor"),
+        "import": ("commands.sources:import_files", "Import files that you have downloaded"),
     },
     "Read": {
-        "search": ("search:search", "List stored records, newest first"),
-        "show": ("search:show", "Show one award: actions, matches, evidence"),
-        "export": ("export:export", "Export as CSV, JSON, Parquet, SQLite or OCDS"),
-        "pack": ("export:pack", "Pack records with evidence for a story"),
-        "cite": ("cite:cite", "Cite an award or event"),
-        "foia": ("cite:foia", "Write a FOIA request for an award's papers"),
+        "search": ("commands.search:search", "List stored records, newest first"),
+        "show": ("commands.search:show", "Show one award: actions, matches, evidence"),
+        "export": ("commands.export:export", "Export as CSV, JSON, Parquet, SQLite or OCDS"),
+        "pack": ("commands.export:pack", "Pack records with evidence for a story"),
+        "cite": ("commands.cite:cite", "Cite an award or event"),
+        "foia": ("commands.cite:foia", "Write a FOIA request for an award's papers"),
     },
     "Publish": {
-        "serve": ("publish:serve", "Run the website"),
-        "feeds": ("publish:feeds", "Write the site and its feeds as files"),
+        "serve": ("commands.publish:serve", "Run the website"),
+        "feeds": ("commands.publish:feeds", "Write the site and its feeds as files"),
     },
     "Decide": {
-        "vendors": ("watchlist:vendors", "Show and edit the watchlist"),
-        "review": ("review:review", "Confirm or reject uncertain matches"),
-        "rematch": ("review:rematch", "Match all stored records again"),
+        "vendors": ("commands.watchlist:vendors", "Show and edit the watchlist"),
+        "review": ("commands.review:review", "Confirm or reject uncertain matches"),
+        "rematch": ("commands.review:rematch", "Match all stored records again"),
     },
     "Maintain": {
-        "sources": ("sources:sources", "Show the health of each source"),
-        "doctor": ("doctor:doctor", "Check the setup and say what to fix"),
-        "db": ("db:db", "Check, back up, restore and vacuum the database"),
+        "sources": ("commands.sources:sources", "Show the health of each source"),
+        "doctor": ("commands.doctor:doctor", "Check the setup and say what to fix"),
+        "db": ("commands.db:db", "Check, back up, restore and vacuum the database"),
     },
 }
 
 
 class LazyCommand(TyperCommand):
-    """A command that is imported when it runs. `target` is its function or group in `procurewatch.commands`."""
+    """A command that is imported when it runs. `target` is its function or group in the package `procurewatch`."""
 
     def __init__(self, name: str, target: str, summary: str) -> None:
         super().__init__(name=name, callback=None, help=summary)
@@ -69,7 +69,7 @@ class LazyCommand(TyperCommand):
 
     def load(self) -> Any:
         """Import the command."""
-        found = resolve_name(f"procurewatch.commands.{self._target}")
+        found = resolve_name(f"procurewatch.{self._target}")
         if isinstance(found, typer.Typer):
             found.rich_markup_mode = None
             return typer.main.get_group(found)

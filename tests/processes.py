@@ -15,9 +15,7 @@ from typing import Self, TextIO
 from procurewatch.cli import SECTIONS
 
 _FORKING = multiprocessing.get_context("forkserver")
-COMMANDS = sorted(
-    {f"procurewatch.commands.{name.partition(':')[0]}" for section in SECTIONS.values() for name, _ in section.values()}
-)
+COMMANDS = sorted({f"procurewatch.{name.partition(':')[0]}" for part in SECTIONS.values() for name, _ in part.values()})
 _FORKING.set_forkserver_preload(["procurewatch.failures", *COMMANDS, "procurewatch.web.app", "uvicorn"])
 
 

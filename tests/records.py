@@ -30,6 +30,7 @@ VENDORS = {
     "babel-street": ("Babel Street", "social-media"),
     "nuix": ("Nuix", "device-forensics"),
     "panamerica": ("Panamerica Computers", "resellers"),
+    "face-recognition": ("Face recognition", "face-recognition"),  # a topic
 }
 
 Fact = tuple[str, str, str, str]  # modification, date signed, obligation in dollars, description

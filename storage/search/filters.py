@@ -96,6 +96,21 @@ def date_filter(query: Query) -> Iterator[Condition]:
     yield from _first_seen_filter(query, col(SearchRow.first_seen))
 
 
+def action_filter(query: Query) -> Iterator[Condition]:
+    """Give the conditions on an action that can be added up: its dates and its obligation."""
+    yield col(ActionRow.removed).is_(None)
+    yield col(ActionRow.obligation).is_not(None)
+    if query.since:
+        yield col(ActionRow.signed) >= query.since
+    if query.until:
+        yield col(ActionRow.signed) <= query.until
+    yield from _first_seen_filter(query, col(ActionRow.first_seen))
+    if query.min_amount is not None:
+        yield col(ActionRow.obligation) >= query.min_amount
+    if query.max_amount is not None:
+        yield col(ActionRow.obligation) <= query.max_amount
+
+
 def event_filter(query: Query) -> Iterator[Condition]:
     """Give the conditions on an event's own kind and dates."""
     dated = func.coalesce(col(EventRow.signed), col(EventRow.published))

@@ -1,0 +1,262 @@
+"""Totals of a query: what its actions obligate, in all and by agency, fiscal year, vendor, topic, category, recipient.
+
+Only obligations of actions are added up, never the totals that awards and publications state. An action counts once in
+each cell and each total, even if several matches concern it, and only if a match of the query concerns it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Select,
+    String,
+    Text,
+    and_,
+    case,
+    cast,
+    column,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    type_coerce,
+    union_all,
+    values,
+)
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from storage.concerned import concerns_action
+from storage.search.filters import action_filter, match_filter
+from storage.search.full_text import Condition, Dialect
+from storage.search.query import Query
+from storage.search.search import dialect_of, record_conditions
+from storage.tables import ActionRow, MatchRow, RecordRow, SearchRow
+
+
+class Dimension(StrEnum):
+    """What totals are grouped by. A vendor and a topic are both entries of the watchlist; `CATEGORY` covers both."""
+
+    AGENCY = "agency"
+    YEAR = "year"
+    VENDOR = "vendor"
+    TOPIC = "topic"
+    CATEGORY = "category"
+    RECIPIENT = "recipient"
+
+
+ENTRIES = frozenset({Dimension.VENDOR, Dimension.TOPIC})
+OF_MATCHES = ENTRIES | {Dimension.CATEGORY}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """US dollars obligated by actions, how many actions those are, and of how many awards."""
+
+    dollars: Decimal = Decimal(0)
+    actions: int = 0
+    awards: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heading:
+    """A row or a column. `code` is a fiscal year, agency code, id of the watchlist or UEI (a name if there is none).
+
+    `code` is "" for actions without the value: without a date, matched by topics only, or by vendors only.
+    """
+
+    code: str
+    name: str
+    total: Total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendingTable:
+    """Totals by rows and columns: fiscal years in order, everything else by dollars, the most first.
+
+    `cells` has the totals by the codes of row and column, without empty cells. Each total counts an action once.
+    """
+
+    rows: tuple[Heading, ...]
+    columns: tuple[Heading, ...]
+    cells: Mapping[tuple[str, str], Total]
+    total: Total
+
+    @property
+    def rows_overlap(self) -> bool:
+        """Whether an action is in several rows, so that the rows add up to more than the total."""
+        return sum(row.total.actions for row in self.rows) > self.total.actions
+
+    @property
+    def columns_overlap(self) -> bool:
+        """Whether an action is in several columns."""
+        return sum(column.total.actions for column in self.columns) > self.total.actions
+
+
+def total_of(session: Session, query: Query) -> Total:
+    """Return the total of the actions that a query finds."""
+    actions = _actions(query, dialect_of(session), {}).cte("actions")
+    return _total(session.execute(_sums(actions, (), once=True)).one())
+
+
+def spending(session: Session, query: Query, rows: Dimension, columns: Dimension | None = None) -> SpendingTable:
+    """Return the totals of the actions that a query finds, by one or two dimensions.
+
+    Raises:
+        ValueError: rows and columns are the same, or a vendor and a topic, which are of different matches.
+    """
+    if rows == columns or {rows, columns} == {Dimension.VENDOR, Dimension.TOPIC}:
+        raise ValueError(f"no table of {rows} by {columns}")
+    dimensions = {"row": rows} if columns is None else {"row": rows, "column": columns}
+    once = not OF_MATCHES & set(dimensions.values())
+    actions = _actions(query, dialect_of(session), dimensions).cte("actions")
+    parts = [(), *((part,) for part in dimensions), *([("row", "column")] if columns else [])]
+    found: dict[str, dict[tuple[str, str], Total]] = {}
+    names: dict[str, dict[str, str]] = {"row": {}, "column": {}}
+    for result in session.execute(union_all(*(_sums(actions, part, once=once) for part in parts))):
+        found.setdefault(result.part, {})[result.row, result.column] = _total(result)
+        names.get(result.part, {})[result.row or result.column] = result.name
+    totals = {part: {row or column: total for (row, column), total in found.get(part, {}).items()} for part in names}
+    return SpendingTable(
+        rows=_headings(session, rows, totals["row"], names["row"]),
+        columns=_headings(session, columns, totals["column"], names["column"]) if columns else (),
+        cells=found.get("row column", {}),
+        total=found[""]["", ""],
+    )
+
+
+def action_conditions(query: Query, dialect: Dialect) -> list[Condition]:
+    """Return the conditions that narrow a select over `ActionRow` to the actions of a query that can be added up.
+
+    Dates, fiscal years and amounts are those of the action, every other filter is of its award.
+    """
+    undated = replace(query, since=None, until=None, seen_since=None, seen_until=None, min_amount=None, max_amount=None)
+    found = select(col(SearchRow.record_key)).where(*record_conditions(undated, dialect))
+    conditions = [col(ActionRow.award_key).in_(found), *action_filter(query)]
+    if matched := match_filter(query):
+        of_award = col(MatchRow.record_key) == col(ActionRow.award_key)
+        is_concerned = exists().where(of_award, *matched, concerns_action(col(ActionRow.key)))
+        conditions.append(is_concerned.correlate(ActionRow))
+    return conditions
+
+
+def _actions(query: Query, dialect: Dialect, dimensions: Mapping[str, Dimension]) -> Select[*tuple[Any, ...]]:
+    """Return the query for an action's key, award and dollars, and the code and name of its row and column.
+
+    An action has several rows if a dimension is one of matches.
+    """
+    wanted = set(dimensions.values())
+    found: Select[*tuple[Any, ...]] = select(
+        col(ActionRow.key), col(ActionRow.award_key), col(ActionRow.obligation).label("dollars")
+    ).join(SearchRow, col(SearchRow.record_key) == col(ActionRow.award_key))
+    for part, dimension in dimensions.items():
+        found = found.add_columns(_code(dimension).label(part), _name(dimension).label(f"{part}_name"))
+    if Dimension.RECIPIENT in wanted:
+        found = found.join(RecordRow, col(RecordRow.key) == col(ActionRow.award_key))
+    found = found.where(*action_conditions(query, dialect))
+    if not OF_MATCHES & wanted:
+        return found
+    matched = match_filter(query)
+    of_action = and_(
+        col(MatchRow.record_key) == col(ActionRow.award_key), concerns_action(col(ActionRow.key)), *matched
+    )
+    found = found.join(MatchRow, of_action, isouter=not matched)
+    entries = next((part for part, each in dimensions.items() if each in ENTRIES), "")
+    if not entries:
+        return found
+    # An action that a vendor matches is not one of those that topics alone match, and vice versa.
+    best = func.max(_code(dimensions[entries])).over(partition_by=col(ActionRow.key))
+    ranked = found.add_columns(best.label("best")).subquery()
+    return select(*list(ranked.c)[:-1]).where(or_(ranked.c[entries] != "", ranked.c.best == ""))
+
+
+def _code(dimension: Dimension) -> ColumnElement[str]:
+    signed = col(ActionRow.signed)
+    # The fiscal year ends with September.
+    year = func.extract("year", signed) + case((func.extract("month", signed) >= 10, 1), else_=0)
+    is_topic = col(MatchRow.is_topic)
+    sub_agency = func.nullif(col(SearchRow.sub_agency_code), "")
+    uei = func.nullif(col(RecordRow.recipient_uei), "")
+    codes: dict[Dimension, ColumnElement[str]] = {
+        Dimension.AGENCY: func.coalesce(sub_agency, col(SearchRow.department)),
+        Dimension.YEAR: func.coalesce(cast(year, String), ""),
+        Dimension.VENDOR: case((is_topic.is_(False), col(MatchRow.vendor_id)), else_=""),
+        Dimension.TOPIC: case((is_topic.is_(True), col(MatchRow.vendor_id)), else_=""),
+        Dimension.CATEGORY: func.coalesce(col(MatchRow.vendor_category), ""),
+        Dimension.RECIPIENT: func.coalesce(uei, col(RecordRow.recipient_name)),
+    }
+    return codes[dimension]
+
+
+def _name(dimension: Dimension) -> ColumnElement[str]:
+    """Return the name that goes with a code, "" if the code itself is one or the name is looked up."""
+    is_topic = col(MatchRow.is_topic)
+    names: dict[Dimension, ColumnElement[str]] = {
+        Dimension.VENDOR: case((is_topic.is_(False), col(MatchRow.vendor_name)), else_=""),
+        Dimension.TOPIC: case((is_topic.is_(True), col(MatchRow.vendor_name)), else_=""),
+        Dimension.RECIPIENT: type_coerce(col(RecordRow.recipient_name), Text),
+    }
+    return names.get(dimension, literal(""))
+
+
+def _sums(actions: CTE, by: tuple[str, ...], *, once: bool) -> Select[*tuple[Any, ...]]:
+    """Return the query for one kind of total: its part of the table, codes, name, dollars, actions, awards.
+
+    `once`: each action has one row.
+    """
+    named = [f"{part}_name" for part in by] if len(by) == 1 else []
+    counted = actions
+    if not once:
+        counted = select(*(actions.c[name] for name in ("key", "award_key", "dollars", *by, *named))).distinct().cte()
+    row, column = (counted.c[part] if part in by else literal("") for part in ("row", "column"))
+    return select(
+        literal(" ".join(by)).label("part"),
+        row.label("row"),
+        column.label("column"),
+        (func.max(counted.c[named[0]]) if named else literal("")).label("name"),
+        func.sum(counted.c.dollars).label("dollars"),
+        func.count(counted.c.key).label("actions"),
+        func.count(counted.c.award_key.distinct()).label("awards"),
+    ).group_by(*(counted.c[part] for part in by))
+
+
+def _total(row: Any) -> Total:
+    return Total(dollars=Decimal(0) if row.dollars is None else row.dollars, actions=row.actions, awards=row.awards)
+
+
+def _headings(
+    session: Session, dimension: Dimension, totals: Mapping[str, Total], names: Mapping[str, str]
+) -> tuple[Heading, ...]:
+    if dimension is Dimension.AGENCY and totals:
+        names = _agency_names(session, list(totals))
+    headings = (Heading(code=code, name=names.get(code) or code, total=total) for code, total in totals.items())
+    is_year = dimension is Dimension.YEAR
+    return tuple(sorted(headings, key=lambda each: (0 if is_year else -each.total.dollars, each.code)))
+
+
+def _agency_names(session: Session, codes: Sequence[str]) -> dict[str, str]:
+    """Return the names of sub-agencies and departments, as their newest records have them."""
+    wanted = values(column("code", String)).data([(code,) for code in codes]).cte()
+    of_record = col(RecordRow.key) == col(SearchRow.record_key)
+    newest = [
+        select(name)
+        .join(SearchRow, of_record)
+        .where(code == wanted.c.code, name != "")
+        .order_by(col(SearchRow.sort_key).desc())
+        .limit(1)
+        .correlate(wanted)
+        .scalar_subquery()
+        for code, name in (
+            (col(SearchRow.sub_agency_code), col(RecordRow.sub_agency_name)),
+            (col(SearchRow.department), col(RecordRow.agency_name)),
+        )
+    ]
+    return {row[0]: row[1] for row in session.execute(select(wanted.c.code, func.coalesce(*newest, "")))}

@@ -603,3 +603,72 @@ class IncidentRow(SQLModel, table=True):
     failures: int
     status: str
     message: str = _text("message")
+
+
+class SubscriptionRow(SQLModel, table=True):
+    """What somebody wants to be sent: the events of a search, or of one award.
+
+    `query` is a search as the query string of its URL; `award_key` is "" unless one award is followed. `channel` and
+    `rhythm` are values of `storage.alerts.models`. `address` may contain passwords, and `secret` is one: the key of the
+    signatures of webhooks and of links in mails. `begins`: events first seen earlier are not sent. `position` is the
+    time up to which events were looked at. A subscription is paused if `paused_at` is set, and disabled, because its
+    channel failed too often, if `disabled_at` is. Times are UTC. `id` is never given twice.
+    """
+
+    __tablename__ = "subscription"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: int | None = Field(default=None, primary_key=True)
+    title: str = _text("title")
+    query: str = _text("query")
+    award_key: str = _text("award_key")
+    channel: str
+    address: str = _text("address")
+    rhythm: str
+    secret: str
+    created: datetime = _time("created")
+    begins: datetime = _time("begins")
+    position: datetime = _time("position")
+    paused_at: datetime | None = _time("paused_at", nullable=True)
+    muted_until: datetime | None = _time("muted_until", nullable=True)
+    disabled_at: datetime | None = _time("disabled_at", nullable=True)
+    disabled_reason: str = _text("disabled_reason")
+
+
+class DeliveryRow(SQLModel, table=True):
+    """One message of a subscription, stored before it is sent. Its events are in `alerted_event`.
+
+    `key` is its idempotency key, the same each time it is sent. `state` is a value of
+    `storage.alerts.models.DeliveryState`. The message is about what was first seen from `since` to `until`. `attempts`
+    is the number of times that it was sent or tried, and `next_attempt` when it may be tried again. `answer` is the
+    receiver's, `error` why the last try failed.
+    """
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        Index("ix_delivery_subscription", "subscription_id", "id"),
+        Index("ix_delivery_state", "state", "next_attempt"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    subscription_id: int = Field(foreign_key="subscription.id")
+    key: str = Field(unique=True)
+    state: str
+    since: datetime = _time("since")
+    until: datetime = _time("until")
+    attempts: int = 0
+    next_attempt: datetime = _time("next_attempt")
+    error: str = _text("error")
+    answer: str = _text("answer")
+    created: datetime = _time("created")
+    sent: datetime | None = _time("sent", nullable=True)
+
+
+class AlertedEventRow(SQLModel, table=True):
+    """An event that is in a message of a subscription, so that it is in no other one."""
+
+    __tablename__ = "alerted_event"
+
+    subscription_id: int = Field(primary_key=True, foreign_key="subscription.id")
+    event_id: str = Field(primary_key=True, foreign_key="event.id")
+    delivery_id: int = Field(foreign_key="delivery.id", index=True)

@@ -28,7 +28,10 @@ HARMLESS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECUR
 TABLE_FUNCTIONS = {"json_each", "json_tree"}
 CATALOGUE = {"sqlite_master", "sqlite_schema"}
 # Tables that no public view reads. The guard denies users every table; this is a second line of defense.
-PRIVATE_TABLES = {"alembic_version", "checkpoint", "dictionary", "quarantine", "quota", "review_decision"}
+PRIVATE_TABLES = {
+    *("alembic_version", "checkpoint", "dictionary", "quarantine", "quota", "review_decision"),
+    *("subscription", "delivery", "alerted_event"),
+}
 PRIVATE_COLUMNS = {("payload", "body")}
 
 _TOKEN = re.compile(

@@ -543,3 +543,69 @@ def _create_tables() -> None:
         ),
         sa.PrimaryKeyConstraint("event_id"),
     )
+    op.create_table(
+        "subscription",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("query", sa.Text(), nullable=False),
+        sa.Column("award_key", sa.Text(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("rhythm", sa.String(), nullable=False),
+        sa.Column("secret", sa.String(), nullable=False),
+        sa.Column("created", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("begins", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("position", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("paused_at", storage.columns.UtcTime(timezone=True), nullable=True),
+        sa.Column("muted_until", storage.columns.UtcTime(timezone=True), nullable=True),
+        sa.Column("disabled_at", storage.columns.UtcTime(timezone=True), nullable=True),
+        sa.Column("disabled_reason", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "delivery",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("subscription_id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("since", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("until", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_attempt", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("created", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("sent", storage.columns.UtcTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["subscription_id"],
+            ["subscription.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("key"),
+    )
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index("ix_delivery_state", ["state", "next_attempt"], unique=False)
+        batch_op.create_index("ix_delivery_subscription", ["subscription_id", "id"], unique=False)
+
+    op.create_table(
+        "alerted_event",
+        sa.Column("subscription_id", sa.Integer(), nullable=False),
+        sa.Column("event_id", sa.String(), nullable=False),
+        sa.Column("delivery_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"],
+            ["delivery.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["event_id"],
+            ["event.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscription_id"],
+            ["subscription.id"],
+        ),
+        sa.PrimaryKeyConstraint("subscription_id", "event_id"),
+    )
+    with op.batch_alter_table("alerted_event", schema=None) as batch_op:
+        batch_op.create_index("ix_alerted_event_delivery_id", ["delivery_id"], unique=False)

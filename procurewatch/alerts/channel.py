@@ -1,0 +1,66 @@
+"""What every channel of alerts does: check an address, show it without its secrets, and send a message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from feeds.entries.entry import Entry
+from storage.alerts.models import Subscription
+from storage.models import StoredEvent
+
+
+class InvalidAddress(ValueError):
+    """An address cannot be used with a channel. The message is one line, without secrets, that says what to do."""
+
+
+class Undelivered(Exception):
+    """A message was not accepted, and is tried again. The message is one line without secrets.
+
+    `retry_after`: how long the receiver asks to wait.
+    """
+
+    def __init__(self, reason: str, retry_after: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Refused(Exception):
+    """A receiver has refused a message for good, so that trying again is useless. One line without secrets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What is sent: the same to every channel.
+
+    `key` is the idempotency key: it is the same when a message is sent again. `subject` is one line. `text` and `html`
+    say the same. `entries` are those of the events, in the same order. `is_test`: somebody tries the channel.
+    """
+
+    key: str
+    subscription: Subscription
+    subject: str
+    text: str
+    html: str
+    events: tuple[StoredEvent, ...]
+    entries: tuple[Entry, ...]
+    is_test: bool = False
+
+
+class Channel(Protocol):
+    """A way to send messages. It is made with the `AppContext` as its only argument, and used by one thread a time."""
+
+    def check(self, address: str) -> str:
+        """Return an address as it is stored. Raises `InvalidAddress`."""
+
+    def shown(self, address: str) -> str:
+        """Return an address without its secrets."""
+
+    def send(self, message: Message) -> str:
+        """Send a message to its subscription's address; return the receiver's answer as one line without secrets.
+
+        Raises:
+            Undelivered: it is to be tried again.
+            Refused: it is not.
+        """

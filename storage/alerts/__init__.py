@@ -1,0 +1,1 @@
+"""Alerts: who wants to be sent what, and what was sent."""

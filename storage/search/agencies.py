@@ -91,8 +91,7 @@ FAA: 6920, Federal Aviation Administration
 HUD: 086, 8600, Department of Housing and Urban Development, Housing and Urban Development Department
 NASA: 080, 8000, National Aeronautics and Space Administration
 """
-# The Federal Register writes "Homeland Security Department" and "Justice Department".
-_DEPARTMENT_LAST = re.compile(r"(.+) department")
+_DEPARTMENT = " department"  # the Federal Register writes "Homeland Security Department" and "Justice Department"
 
 
 def short_agency(code: str, name: str) -> str:
@@ -103,7 +102,8 @@ def short_agency(code: str, name: str) -> str:
         name: its name in the source's spelling.
     """
     table, plain = _table(), _plain(name)
-    by_name = table.get(plain) or table.get(_DEPARTMENT_LAST.sub(r"department of \1", plain), "")
+    written = f"department of {plain.removesuffix(_DEPARTMENT)}" if plain.endswith(_DEPARTMENT) else ""
+    by_name = table.get(plain) or table.get(written, "")
     return table.get(code.strip().casefold(), "") or by_name
 
 

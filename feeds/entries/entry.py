@@ -9,9 +9,10 @@ from functools import cached_property
 
 from feeds.entries.details import (
     Detail,
+    action_amount,
     amounts,
     dates,
-    describe_obligation,
+    days_late,
     event_details,
     milestone_details,
 )
@@ -104,7 +105,7 @@ def entry_for(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> En
         signed=event.signed,
         published=event.published,
         first_seen=to_utc(event.first_seen),
-        days_late=event.days_late,
+        days_late=days_late(event),
         agency=one_line(award.sub_agency_name or award.agency_name),
         vendors=tuple(dict.fromkeys(one_line(match.vendor_name) for match in published_matches(award))),
         categories=_categories(event),
@@ -155,11 +156,7 @@ def _action_description(event: StoredEvent) -> tuple[Piece, ...]:
 
 
 def _summary(event: StoredEvent, reasons: Sequence[Reason]) -> str:
-    details: list[Detail] = []
-    amount = event.amount
-    if amount is not None or event.action is not None:
-        details.append(Detail("Obligated by this action", describe_obligation(amount)))
-    details += [*milestone_details(event), *amounts(event.record), *dates(event)]
+    details = [*action_amount(event), *milestone_details(event), *amounts(event.record), *dates(event)]
     stated = "; ".join(f"{detail.label}: {detail.value}" for detail in details) + "."
     description = excerpt(event.record.description, _SUMMARY_DESCRIPTION)
     quoted = f"\N{LEFT DOUBLE QUOTATION MARK}{description}\N{RIGHT DOUBLE QUOTATION MARK}" if description else ""

@@ -49,7 +49,7 @@ def title_for(event: StoredEvent) -> str:
     if record.amount_warning:
         amount = f"{amount} (amount warning)" if amount else "amount warning"
     parts = [_subject(event), amount, _buyer(event), _DEEDS[event.kind](event) + _first_sight(event)]
-    parts += [_milestone(milestone, _named(event)) for milestone in event.milestones]
+    parts += [_milestone(milestone, subject_names(event)) for milestone in event.milestones]
     if event.amount is None or abs(event.amount) < 1 or event.has_twin:
         parts.append(_record_number(record))
     return one_line(SEPARATOR.join(filter(None, parts)))
@@ -64,7 +64,7 @@ def _record_number(record: StoredRecord) -> str:
 
 def _subject(event: StoredEvent) -> str:
     """Return the vendors that matched, else the topics, else whoever is paid or the record's own title."""
-    named = _named(event)
+    named = subject_names(event)
     first, *others = named or [payee_name(event.record) or shorten_name(event.record.title) or "a recipient not named"]
     subject = shorten(first, _LONGEST_SUBJECT)
     for place, other in enumerate(others):
@@ -75,7 +75,8 @@ def _subject(event: StoredEvent) -> str:
     return subject
 
 
-def _named(event: StoredEvent) -> list[str]:
+def subject_names(event: StoredEvent) -> list[str]:
+    """Return the vendors that an event is about, best match first; the topics if no vendor matched."""
     if event.kind in _OF_ONE_VENDOR and event.old_value:
         return [shorten_name(event.old_value)]
     matches = published_matches(event.record)
@@ -107,7 +108,7 @@ def _first_sight(event: StoredEvent) -> str:
 
 def _buyer(event: StoredEvent) -> str:
     """Return the buyer, and who is paid if that is not the vendor itself."""
-    record, named = event.record, _named(event)
+    record, named = event.record, subject_names(event)
     buyer, payee = buyer_name(record), payee_name(record)
     parts = [part for name in named for part in name.rstrip(")").split(" (")]
     resold = reseller_match(record) is not None

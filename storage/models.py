@@ -254,7 +254,8 @@ class StoredEvent:
     `signed` is the date of the action, `published` when the source carried it (its last-modified date, if it gives
     one), `first_seen` when we saw it. `action` is the action that the event is about, if any. `old_value` and
     `new_value` are the changed values in words. `earlier_actions` counts the modifications that a new award already had
-    when it was first seen. `is_first_sight`: the award was not stored before this modification of it. `vendor_id` is
+    when it was first seen. `is_first_sight`: the award was not stored before this modification of it. `days_late` is
+    the number of days from signing until it was first seen, 0 if it was not late or that is not known. `vendor_id` is
     set for an event that concerns one vendor: `old_value` of a withdrawal is the vendor's name, `new_value` the
     public reason.
 
@@ -276,6 +277,7 @@ class StoredEvent:
     new_value: str
     earlier_actions: int
     is_first_sight: bool = False
+    days_late: int = 0
     vendor_id: str = ""
     total: Decimal | None = None
     part_of: str = ""

@@ -257,7 +257,8 @@ class EventRow(SQLModel, table=True):
     alone (a withdrawal, a milestone), else "". `amount` is the obligation of this action alone. `total` is what the
     agency has obligated to the vendor in all, for a milestone. `part_of` is the id of the event of the same award whose
     entry in feeds includes this one, "" if it has an entry of its own. `is_first_sight`: the award was not stored
-    before this modification of it.
+    before this modification of it. `days_late` is how long after signing it was first seen, 0 if it was not late
+    (`storage.writing.events.days_late`).
     """
 
     __tablename__ = "event"
@@ -305,6 +306,7 @@ class EventRow(SQLModel, table=True):
     new_value: str = _text("new_value")
     earlier_actions: int = 0
     is_first_sight: bool = False
+    days_late: int = 0
     vendor_id: str = ""
     part_of: str = ""
     is_published: bool

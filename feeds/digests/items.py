@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from feeds.entries.details import Detail, action_amount, amounts, change_details, days_late, milestone_details
+from feeds.entries.details import Detail, action_amount, amounts, change_details, milestone_details
 from feeds.entries.entry import Entry, entry_for
 from feeds.entries.highlight import Piece
 from feeds.entries.matches import buyer_name, category_label, recipient_label, reseller_match
@@ -86,7 +86,7 @@ def digest_item(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> 
 
 
 def _dates(event: StoredEvent) -> str:
-    late = days_late(event)
+    late = event.days_late
     seen = f"first seen {format_time(event.first_seen)}" + (f", {pluralize(late, 'day')} after signing" if late else "")
     return SEPARATOR.join((f"Signed {format_signed(event.signed)}", f"published {format_date(event.published)}", seen))
 

@@ -20,13 +20,10 @@ from feeds.text import (
     format_time,
     one_line,
     pluralize,
-    to_utc,
 )
 from storage.fields import AWARD_ONLY, RECORD_FIELDS
 from storage.models import MILESTONES, EventKind, StoredEvent, StoredRecord
-from storage.possible_days import is_possible
 
-LATE_AFTER_DAYS = 7
 # DoD and the Army Corps of Engineers publish contract actions 90 days after signing.
 DEFENSE_DELAY = timedelta(days=90)
 
@@ -194,9 +191,8 @@ def _subawards(award: StoredRecord) -> str:
 
 
 def dates(event: StoredEvent) -> list[Detail]:
-    """Return the signed, published and first-seen dates, always all three, with the delay if it is long."""
-    late = days_late(event)
-    delay = f" ({pluralize(late, 'day')} after signing)" if late else ""
+    """Return the signed, published and first-seen dates, always all three, with the delay of what arrived late."""
+    delay = f" ({pluralize(event.days_late, 'day')} after signing)" if event.days_late else ""
     return [
         Detail("Signed", format_signed(event.signed)),
         Detail("Published by the source", format_date(event.published)),
@@ -204,16 +200,8 @@ def dates(event: StoredEvent) -> list[Detail]:
     ]
 
 
-def days_late(event: StoredEvent) -> int:
-    """Return the days from signing until first seen if more than a week, else 0."""
-    if not is_possible(event.signed):
-        return 0
-    days = (to_utc(event.first_seen).date() - event.signed).days
-    return days if days > LATE_AFTER_DAYS else 0
-
-
 def reporting_delay_note(today: date) -> str:
-    """Return the note about reporting delays that every list carries, for this day (UTC)."""
+    """Return the note for lists that may lack awards of the Defense Department, for this day (UTC)."""
     return f"DoD and Army Corps of Engineers awards signed after {today - DEFENSE_DELAY} are not public yet."
 
 

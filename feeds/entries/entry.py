@@ -12,7 +12,6 @@ from feeds.entries.details import (
     action_amount,
     amounts,
     dates,
-    days_late,
     event_details,
     milestone_details,
 )
@@ -105,7 +104,7 @@ def entry_for(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> En
         signed=event.signed,
         published=event.published,
         first_seen=to_utc(event.first_seen),
-        days_late=days_late(event),
+        days_late=event.days_late,
         agency=one_line(award.sub_agency_name or award.agency_name),
         vendors=tuple(dict.fromkeys(one_line(match.vendor_name) for match in published_matches(award))),
         categories=_categories(event),

@@ -56,7 +56,7 @@ class SearchPage:
     `other_params` are the parameters that the form passes on besides its own. `after` is the cursor of the next page,
     "" on the last one. `entries_a_year` counts the entries of the search's feed in the last 12 months. `is_private`
     searches, which only reviewers may run, have no feeds, exports or citations. `coverage` says which contracts were
-    read completely, in sentences.
+    read completely, in sentences. `may_lack_defense`: recent awards of the Defense Department may be missing.
     """
 
     description: str = ""
@@ -69,6 +69,7 @@ class SearchPage:
     after: str = ""
     entries_a_year: int = 0
     coverage: tuple[str, ...] = ()
+    may_lack_defense: bool = True
     is_first: bool = True
     is_private: bool = False
     problem: str = ""
@@ -83,7 +84,7 @@ def render_search(context: PageContext, page: SearchPage, *, now: datetime) -> b
         page=page,
         formats=[(title, _with_query(f"{SEARCH}.{end}", page.query)) for end, title in FORMATS.items()],
         exports=[(title, _with_query(f"{SEARCH}.{end}", page.query)) for end, title in EXPORTS.items()],
-        missing=reporting_delay_note(now.date()),
+        missing=reporting_delay_note(now.date()) if page.may_lack_defense else "",
         found=found,
         entries=_at_most(page.entries_a_year, MAX_ENTRIES, "entry", "entries"),
         citations=format_citation(cite_search(page.description, found, now, url, page.coverage)),

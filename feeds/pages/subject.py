@@ -47,7 +47,8 @@ class Breakdown:
 class SubjectPage:
     """The data of the page. `about` is one line; `search` is the URL query that finds all its records.
 
-    `coverage` says which contracts were read completely, in sentences.
+    `coverage` says which contracts were read completely, in sentences. `may_lack_defense`: recent awards of the Defense
+    Department may be missing.
     """
 
     kind: SubjectKind
@@ -65,6 +66,7 @@ class SubjectPage:
     sellers: tuple[SellerRow, ...] = ()
     earliest: tuple[EarliestAward, ...] = ()
     coverage: tuple[str, ...] = ()
+    may_lack_defense: bool = True
     notices: tuple[StoredRecord, ...] = ()
     use_cases: tuple[StoredRecord, ...] = ()
     newest: tuple[TimelineItem, ...] = ()
@@ -87,7 +89,7 @@ def render_subject(context: PageContext, page: SubjectPage, *, today: date) -> b
         total=sum(row.dollars for row in page.by_year),
         breakdowns=[(breakdown, _with_bars(breakdown.rows)) for breakdown in page.breakdowns if breakdown.rows],
         others=[seller for seller in page.sellers if seller.is_other],
-        missing=reporting_delay_note(today),
+        missing=reporting_delay_note(today) if page.may_lack_defense else "",
         first_day=FIRST_DAY,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from feeds.entries.details import Detail, amounts, award_details, change_details, days_late, milestone_details
+from feeds.entries.details import Detail, amounts, award_details, change_details, milestone_details
 from feeds.entries.entry import reason_for
 from feeds.entries.matches import buyer_label, published_matches, recipient_label
 from feeds.entries.render import render
@@ -45,7 +45,7 @@ def timeline_item(event: StoredEvent, href: str, *, of: str = "", citation: str 
         signed=event.signed,
         published=event.published,
         first_seen=to_utc(event.first_seen),
-        days_late=days_late(event),
+        days_late=event.days_late,
         of=of,
         citation=citation,
         details=(*change_details(event), *milestone_details(event)),

@@ -105,6 +105,8 @@ class Job:
         checkpoint_prefix: what the checkpoints of finished steps begin with; "" if the job always starts over.
         recent_since: an award that began before this day and is first seen through a modification is no new purchase:
             the modification is published. `None` if every award is published as a whole.
+        read_until: the last day that polls had read before. What was signed long before it and is new arrived late.
+            `None` for the first poll, and for what is no poll.
     """
 
     source: str
@@ -115,6 +117,7 @@ class Job:
     known_version: str = ""
     checkpoint_prefix: str = ""
     recent_since: date | None = None
+    read_until: date | None = None
 
     @property
     def is_baseline(self) -> bool:
@@ -261,6 +264,7 @@ def plan_poll(
         dropped=[step for step in failed if step not in wanted],
         known_version="" if force or new_vendors or is_sweep else version,
         recent_since=window.modified_since + window.overlap - LISTING_DELAY,
+        read_until=read_until,
         until=until,
         signed_since=window.signed_since,
         terms=digests,

@@ -132,6 +132,7 @@ class RecordBatch:
             self._publish_rule(record),
             since=self._job.recent_since,
             history_until=self._job.history_until,
+            read_until=self._job.read_until,
         )
         if saved.problem:
             self._tally.known_problems += was_in_quarantine and record.key not in self._problems

@@ -17,7 +17,7 @@ from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, fail, plai
 from storage.models import StoredRecord
 from storage.reading.export_rows import record_row
 from storage.reading.records import actions_of, evidence_of
-from storage.search.search import count_records, find_records
+from storage.search.search import count_records, find_records, may_lack_defense_awards
 
 
 @with_query_options
@@ -31,12 +31,14 @@ def search(
     with open_app(settings) as app_context, app_context.database.reading() as session:
         query = query_from_options(options, app_context.watchlist)
         total = count_records(session, query)
+        may_lack_defense = may_lack_defense_awards(session, query)
         rows = list(award_rows(find_records(session, query, limit)))
     if not rows:
         fail("no records match this query")
     shown = f"{total} awards" if total == len(rows) else f"{len(rows)} of {total} awards (--limit shows more)"
     console().print(table(shown, AWARD_COLUMNS, rows, right=("Obligated",)))
-    console().print(plain(reporting_delay_note(datetime.now(UTC).date())))
+    if may_lack_defense:
+        console().print(plain(reporting_delay_note(datetime.now(UTC).date())))
 
 
 def show(

@@ -14,13 +14,15 @@ from sqlmodel import col
 from storage.competition import PROCURED
 from storage.models import MatchBand
 from storage.possible_days import possible_days
-from storage.reading.summaries import SummaryScope
+from storage.reading.summaries import SummaryScope, keys_in_scope
 from storage.tables import CoverageRow, MatchRow, RecordRow
 
 # The first day of fiscal year 2008: USAspending's search and its archives begin there.
 FIRST_DAY = date(2007, 10, 1)
 ARCHIVE = "archive"  # the name of the source of award archives
 DAY = timedelta(days=1)
+# Departments that publish contract actions 90 days after signing: Defense and the Army Corps of Engineers.
+DEFENSE = ("097", "096")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -82,6 +84,18 @@ def is_read_back(session: Session, vendor_id: str, agencies: Collection[str]) ->
     return any(period.since <= FIRST_DAY and period.until is None for period in periods)
 
 
+def was_read(session: Session, vendor_ids: Collection[str], agencies: Collection[str], day: date) -> bool:
+    """Return whether all contracts that an agency signed on a day with one of these vendors have been read.
+
+    `agencies`: the codes of the agency and of its department.
+    """
+    return any(
+        since <= day and (until is None or day <= until)
+        for rows in _rows(session, vendor_ids, agencies).values()
+        for _, since, until in rows
+    )
+
+
 def coverage_of(session: Session, vendor_ids: Collection[str], agencies: Collection[str] = ()) -> list[Coverage]:
     """Return what was read of some watchlist entries: one item for each latest period that some of them share.
 
@@ -117,6 +131,18 @@ def department_of(session: Session, agency: str) -> str:
     """Return the code of a sub-agency's department, "" if no record states it."""
     query = select(col(RecordRow.agency_code)).where(col(RecordRow.sub_agency_code) == agency)
     return session.scalar(query.where(col(RecordRow.agency_code) != "").limit(1)) or ""
+
+
+def may_lack_defense(session: Session, subject: SummaryScope) -> bool:
+    """Return whether awards of `DEFENSE` that are not public yet may be missing among the records of a subject.
+
+    They may if the subject is one of these departments or an agency of it, if it has awards of theirs, or none at all.
+    """
+    if subject.agency:
+        return bool({subject.agency, department_of(session, subject.agency)} & {*DEFENSE})
+    keys = keys_in_scope(subject)
+    of_defense = select(col(RecordRow.key)).where(col(RecordRow.key).in_(keys), col(RecordRow.agency_code).in_(DEFENSE))
+    return session.scalar(of_defense.limit(1)) is not None or session.scalar(keys.limit(1)) is None
 
 
 def earliest_awards(session: Session, subject: SummaryScope, limit: int) -> list[EarliestAward]:

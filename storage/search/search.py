@@ -27,6 +27,7 @@ from sqlmodel import col
 
 from storage.concerned import concerns_event
 from storage.models import StoredEvent, StoredRecord
+from storage.reading.coverage import DEFENSE
 from storage.reading.events import load_events
 from storage.reading.records import BATCH_SIZE, records_by_key
 from storage.search.filters import (
@@ -37,8 +38,8 @@ from storage.search.filters import (
     record_filter,
     withdrawn_filter,
 )
-from storage.search.full_text import Condition, Dialect
-from storage.search.index import sort_key_of
+from storage.search.full_text import Condition, Dialect, is_agency_code
+from storage.search.index import department_of, sort_key_of
 from storage.search.query import BandFilter, InvalidQuery, Query
 from storage.tables import EventRow, MatchRow, SearchRow
 
@@ -75,6 +76,23 @@ def count_records(session: Session, query: Query) -> int:
     """Return how many records a query finds."""
     found = select(func.count()).select_from(SearchRow).where(*record_conditions(query, dialect_of(session)))
     return session.scalar(found) or 0
+
+
+def may_lack_defense_awards(session: Session, query: Query) -> bool:
+    """Return whether awards of `DEFENSE` that are not public yet may be missing among a query's records.
+
+    They may if the query names one of these departments or an agency of it, or neither agency, vendor nor technology,
+    or if it finds awards of theirs, or no record at all.
+    """
+    if query.agency and all(map(is_agency_code, query.agency)):
+        codes = [code.upper() for code in query.agency]
+        departments = select(col(SearchRow.department)).where(col(SearchRow.sub_agency_code).in_(codes)).distinct()
+        return bool({*map(department_of, codes), *session.scalars(departments)} & {*DEFENSE})
+    if not (query.vendor or query.category or query.agency):
+        return True
+    found = select(col(SearchRow.record_key)).where(*record_conditions(query, dialect_of(session))).limit(1)
+    of_defense = found.where(col(SearchRow.department).in_(DEFENSE))
+    return session.scalar(of_defense) is not None or session.scalar(found) is None
 
 
 def find_events(session: Session, query: Query, limit: int, before: str = "") -> list[StoredEvent]:

@@ -1,20 +1,25 @@
-"""Storing events: each once, either published in feeds or kept as history."""
+"""Storing events: each once, either published in feeds or kept as history; and how late they became public."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import Enum
 from itertools import count
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from storage.models import EventKind
+from storage.possible_days import is_possible
+from storage.reading.coverage import was_read
 from storage.rows import update_row
-from storage.tables import EventRow
-from storage.writing.changes import Change
+from storage.tables import EventRow, RecordRow
+from storage.writing.changes import ACTION_KINDS, Change
 
+# Agencies report most contract actions within three business days (FAR 4.604), and sources list them in the same week.
+USUAL_DELAY = timedelta(days=7)
 PublishRule = Callable[[Sequence[str]], bool]  # given vendor ids: whether feeds carry what is new about them
 
 
@@ -37,6 +42,7 @@ def save_event(
     pending_review: bool = False,
     vendor_id: str = "",
     part_of: str = "",
+    days_late: int = 0,
 ) -> Stored:
     """Store what happened to a record as an event.
 
@@ -50,6 +56,7 @@ def save_event(
         pending_review: whether it is published once a reviewer confirms the match.
         vendor_id: the vendor it is about, "" if it is about the record.
         part_of: the id of the event whose entry includes it, "" if it has an entry of its own.
+        days_late: `days_late`.
     """
     row = session.get(EventRow, change.id)
     if row is not None and change.recurs:
@@ -73,6 +80,7 @@ def save_event(
             vendor_id=vendor_id,
             part_of=part_of,
             is_first_sight=change.is_first_sight,
+            days_late=days_late,
             is_published=publish,
             pending_review=pending_review and change.is_news,
             first_seen=now,
@@ -90,3 +98,36 @@ def save_event(
 def _next_id(session: Session, identifier: str) -> str:
     """Return the id of what happens once more: the first id with the number of the time."""
     return next(later for later in (f"{identifier}/{n}" for n in count(2)) if session.get(EventRow, later) is None)
+
+
+def days_late(
+    session: Session,
+    row: RecordRow,
+    change: Change,
+    vendor_ids: Collection[str],
+    *,
+    read_until: date | None,
+    now: datetime,
+) -> int:
+    """Return how many days after signing an action of an award was first seen, 0 if it was not late.
+
+    A first poll or a backfill sees old actions late because nobody asked before. An action is late only if a poll had
+    read all contracts of its day of signing, more than a week after that day, and it was not among them.
+
+    Args:
+        vendor_ids: the vendors that the action concerns. Their contracts of that day have been read, or it is not late.
+        read_until: the last day that polls of the source had read before, `None` if this is no poll.
+        now: when it was first seen, UTC.
+    """
+    signed = change.signed
+    if (
+        read_until is None
+        or signed is None
+        or change.kind not in (*ACTION_KINDS, EventKind.NEW_AWARD)
+        or not is_possible(signed)
+    ):
+        return 0
+    agencies = (row.agency_code, row.sub_agency_code)
+    if signed + USUAL_DELAY >= read_until or not was_read(session, vendor_ids, agencies, signed):
+        return 0
+    return (now.date() - signed).days

@@ -37,7 +37,7 @@ from storage.tables import (
 )
 from storage.writing.actions import save_actions
 from storage.writing.changes import Change, StoredState, award_changes, event_id, publication_changes, with_known_text
-from storage.writing.events import PublishRule, Stored, save_event
+from storage.writing.events import PublishRule, Stored, days_late, save_event
 from storage.writing.linking import find_corrections, link_award, link_publication
 from storage.writing.milestones import counted_dollars, save_milestones
 from storage.writing.publication import publish_changes
@@ -83,6 +83,7 @@ def save_record(
     *,
     since: date | None = None,
     history_until: Mapping[str, date] = NO_DAYS,
+    read_until: date | None = None,
 ) -> Saved:
     """Store a record of any kind, and the milestones that an award reaches.
 
@@ -96,13 +97,23 @@ def save_record(
         should_publish: given the ids of the vendors concerned, whether feeds carry what is new.
         since: the first day on which an action is recent (`award_changes`); `None` if the age does not matter.
         history_until: for some vendors, the day before which an award's actions are history: feeds do not carry them.
+        read_until: the last day that polls of the source had read before, `None` if this is no poll.
 
     Raises:
         sqlalchemy.exc.DBAPIError: the database failed (a full disk, a lost connection ...), not the record.
     """
     savepoint = session.begin_nested()
     try:
-        saved = _save(session, record, find_matches, now, should_publish, since=since, history_until=history_until)
+        saved = _save(
+            session,
+            record,
+            find_matches,
+            now,
+            should_publish,
+            since=since,
+            history_until=history_until,
+            read_until=read_until,
+        )
         savepoint.commit()
     except Exception as error:
         cause = first_database_error(error)
@@ -124,6 +135,7 @@ def _save(
     *,
     since: date | None,
     history_until: Mapping[str, date],
+    read_until: date | None,
 ) -> Saved:
     match record:
         case Problem():
@@ -133,7 +145,16 @@ def _save(
             return save_removal(session, record, now, should_publish)
         case Award():
             matches = find_matches(record)
-            saved = save_award(session, record, matches, now, should_publish, since=since, history_until=history_until)
+            saved = save_award(
+                session,
+                record,
+                matches,
+                now,
+                should_publish,
+                since=since,
+                history_until=history_until,
+                read_until=read_until,
+            )
             if saved.matched and (saved.changed or saved.events):
                 row = session.get_one(RecordRow, current_key(session, record.key))
                 save_milestones(
@@ -161,6 +182,7 @@ def save_award(
     *,
     since: date | None = None,
     history_until: Mapping[str, date] = NO_DAYS,
+    read_until: date | None = None,
 ) -> Saved:
     """Store an award with its matches, and what happened to it since it was last published, as events.
 
@@ -171,6 +193,7 @@ def save_award(
         should_publish: given the ids of the vendors concerned, whether feeds carry what is new.
         since: the first day on which an action is recent (`award_changes`); `None` if the age does not matter.
         history_until: for some vendors, the day before which the award's actions are history.
+        read_until: the last day that polls of the source had read before, `None` if this is no poll.
     """
     award = under_current_key(session, award)
     renumbered = renumber(session, award, now) if award.replaces else None
@@ -205,7 +228,7 @@ def save_award(
     changes = with_stored_ids(session, award.key, changes)
     if renumbered and has_matches:
         changes = [replace(renumbered, is_news=before is not None), *changes]
-    update = _Update(old_matches, matches, changes, award.modified)
+    update = _Update(old_matches, matches, changes, award.modified, read_until)
     outcome = _save_matches_and_events(session, row, update, now, should_publish)
     is_touched |= link_award(session, row, now)
     is_touched |= save_evidence(session, award.source, award.key, award.documents)
@@ -383,12 +406,16 @@ def save_evidence(session: Session, source: str, record_key: str, documents: Seq
 
 
 class _Update(NamedTuple):
-    """The stored and the new matches of a record, what happened to it, and when its source published that."""
+    """The stored and the new matches of a record, what happened to it, and when its source published that.
+
+    `read_until` is the last day that polls of the source had read before, `None` if this is no poll.
+    """
 
     old_matches: Mapping[str, MatchRow]
     matches: Sequence[MatchRow]
     changes: Sequence[Change]
     published: date | None
+    read_until: date | None = None
 
 
 class _Outcome(NamedTuple):
@@ -422,7 +449,8 @@ def _save_matches_and_events(
     stored = []
     for change in update.changes:
         published = _concerned(matches.values(), [MatchBand.PUBLISHED], change)
-        publish = is_news(published or _concerned(matches.values(), UNDECIDED, change))
+        vendors = published or _concerned(matches.values(), UNDECIDED, change)
+        publish = is_news(vendors)
         stored.append(
             save_event(
                 session,
@@ -432,6 +460,7 @@ def _save_matches_and_events(
                 published=update.published,
                 publish=publish and bool(published),
                 pending_review=publish and not published,
+                days_late=days_late(session, row, change, vendors, read_until=update.read_until, now=now),
             )
         )
     is_changed |= any(each is not Stored.UNCHANGED for each in stored)

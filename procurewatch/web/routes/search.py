@@ -20,7 +20,7 @@ from procurewatch.web.responses import HTML, body_of, page_response
 from procurewatch.web.security.guard import SCRIPT_POLICY
 from storage.search.facets import FacetCount, count_by_facets
 from storage.search.query import PARAMETERS, InvalidQuery, Query, read_query
-from storage.search.search import count_events_since, find_records, record_cursor
+from storage.search.search import count_events_since, find_records, may_lack_defense_awards, record_cursor
 
 PAGE_SIZE = 25
 MAX_FACET_VALUES = 8
@@ -91,6 +91,7 @@ def _search_page(context: WebContext, session: Session, query: Query, after: str
         after=record_cursor(shown[-1]) if len(found) > len(shown) else "",
         entries_a_year=count_events_since(session, query, context.today - YEAR, MAX_ENTRIES + 1),
         coverage=_coverage(context, session, query),
+        may_lack_defense=may_lack_defense_awards(session, query),
         is_first=not after,
         is_private=not query.is_public,
     )

@@ -18,7 +18,7 @@ from monitors.watchlist.model import Vendor
 from procurewatch.web.context import WebContext, feed_row
 from procurewatch.web.responses import ErrorResponse, page_response
 from storage.models import StoredEvent
-from storage.reading.coverage import earliest_awards
+from storage.reading.coverage import earliest_awards, may_lack_defense
 from storage.reading.records import known_agencies, known_vendors
 from storage.reading.summaries import (
     GroupBy,
@@ -202,6 +202,7 @@ def _filled(  # noqa: PLR0917  each is one part of the page
         breakdowns=tuple(_breakdown(by, spent[by]) for by in groups),
         earliest=tuple(earliest_awards(session, subject, MAX_EVENTS)) if has_earliest else (),
         coverage=context.coverage(session, _entries(context, subject), subject.agency),
+        may_lack_defense=may_lack_defense(session, subject),
         notices=tuple(open_notices(session, subject, now)),
         use_cases=tuple(publications_about(session, subject, "use-case")),
         newest=_timeline(find_events(session, feed, MAX_EVENTS)) if feed else (),

@@ -327,6 +327,7 @@ def _create_tables() -> None:
         sa.Column("new_value", sa.Text(), nullable=False),
         sa.Column("earlier_actions", sa.Integer(), nullable=False),
         sa.Column("is_first_sight", sa.Boolean(), nullable=False),
+        sa.Column("days_late", sa.Integer(), nullable=False),
         sa.Column("vendor_id", sa.String(), nullable=False),
         sa.Column("part_of", sa.String(), nullable=False),
         sa.Column("is_published", sa.Boolean(), nullable=False),

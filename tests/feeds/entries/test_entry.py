@@ -33,7 +33,8 @@ def told(of: StoredEvent, base: str = "https://watch.example.org") -> Entry:
 
 
 def test_all_three_dates_and_how_late() -> None:
-    entry = told(event(CLEARVIEW, CLEARVIEW_ACTIONS[0], EventKind.NEW_AWARD, seen=SEEN))
+    late = replace(event(CLEARVIEW, CLEARVIEW_ACTIONS[0], EventKind.NEW_AWARD, seen=SEEN), days_late=1904)
+    entry = told(late)
     assert (entry.signed, entry.published) == (date(2021, 9, 3), None)
     assert entry.first_seen == SEEN.replace(microsecond=0)
     assert entry.days_late == 1904
@@ -42,9 +43,8 @@ def test_all_three_dates_and_how_late() -> None:
         assert words in entry.summary
 
 
-def test_a_week_is_not_late() -> None:
-    action = replace(CLEARVIEW_ACTIONS[0], signed=SEEN.date() - timedelta(days=7))
-    entry = told(event(CLEARVIEW, action))
+def test_what_was_seen_first_by_the_first_poll_is_not_called_late() -> None:
+    entry = told(event(CLEARVIEW, CLEARVIEW_ACTIONS[0]))
     assert entry.days_late == 0
     assert "after signing" not in entry.content_html
 

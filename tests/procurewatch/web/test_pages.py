@@ -70,6 +70,22 @@ def test_the_home_page_shows_new_entries_and_reporting_delays(client: Client) ->
     assert client.get("/index.html").content == client.get("/").content
 
 
+def test_what_the_defense_department_has_not_published_is_named_where_it_could_be_missing(
+    made: Made,
+) -> None:
+    client, database = made
+    save(database, CLEARVIEW_AWARD, match(CLEARVIEW_AWARD))
+    army = Agency(code="097", name="Department of Defense", sub_code="2100", sub_name="Department of the Army")
+    other = replace(BABEL, awarding=army)
+    save(database, other, match(other, "babel-street"))
+    not_public_yet = "are not public yet"
+    concerned = ["/search", "/search?q=x", "/search?agency=2100", "/search?agency=097", "/search?vendor=babel-street"]
+    concerned += ["/agency/2100.html", "/vendor/babel-street.html", "/vendor/axon.html"]
+    others = ["/search?agency=7012", "/search?vendor=clearview-ai", "/search?category=face-recognition"]
+    others += ["/agency/7012.html", "/agency/070.html", "/vendor/clearview-ai.html", "/category/face-recognition.html"]
+    assert {path for path in concerned + others if not_public_yet in text(client, path)} == {*concerned}
+
+
 def test_links_of_the_main_pages_work(client: Client) -> None:
     pages = ["/", "/search?q=software", CLEARVIEW, "/vendor/cellebrite.html", "/agency/7012.html"]
     seen: set[str] = set()

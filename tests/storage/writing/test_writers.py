@@ -143,6 +143,7 @@ READERS = {
         "latest_run",
         "load_matched_awards",
         "is_quarantined",
+        "days_late",
     ),
     *("apply_decisions", "preview_decision"),
     *("list_decisions", "latest_decisions", "current_key", "former_keys", "find_corrections"),

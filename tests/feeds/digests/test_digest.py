@@ -39,7 +39,7 @@ FRAME = DigestFrame(
 )
 NEW = event(CLEARVIEW, CLEARVIEW_ACTIONS[0], EventKind.NEW_AWARD)
 LATER = event(CLEARVIEW, CLEARVIEW_ACTIONS[4])
-RESOLD = event(BABEL, BABEL_ACTIONS[1], EventKind.OPTION_EXERCISED)
+RESOLD = replace(event(BABEL, BABEL_ACTIONS[1], EventKind.OPTION_EXERCISED), days_late=976)
 WITHDRAWN = event(GREYKEY, None, EventKind.WITHDRAWN, before="Grayshift", after="A drawing tool of the same name.")
 DELETED = event(GREYKEY, GREYKEY_ACTIONS[0], EventKind.DELETED, before="GREYKEY RENEWAL", after="duplicate")
 GMAIL_CUTS = 102 * 1024

@@ -16,7 +16,8 @@ from feeds.feed import AUTHOR, EPOCH, FeedMeta, feed_id
 from feeds.formats.atom_rss import write_feed
 from feeds.formats.opml import Outline, write_opml
 from feeds.pages.award import RecordPage, render_award
-from feeds.pages.index import GROUPS, FeedRow, render_index
+from feeds.pages.feed_list import GROUPS, FeedRow, render_feed_list
+from feeds.pages.index import render_index
 from feeds.pages.page_context import PageContext
 from feeds.urls import FeedFormat, FeedKind
 from storage.models import StoredEvent, StoredRecord
@@ -70,6 +71,7 @@ class Site:
         yield urls.ICON, icon
         yield urls.FAVICON, favicon
         yield urls.INDEX, self._index
+        yield urls.FEED_LIST, self._feed_list
         yield urls.ABOUT, self._about
         if self.catalog.base_url:  # feed readers need absolute URLs
             yield urls.OPML, self._opml
@@ -138,10 +140,14 @@ class Site:
         entries = (entry_for(event, self._page_of) for event in everything)
         return render_index(
             PageContext(base_url=self.catalog.base_url),
-            [_row(spec) for spec in self.catalog.feeds],
             in_feed_order(entries)[:LATEST_ON_INDEX],
+            next((_row(spec) for spec in self.catalog.feeds if spec.kind is FeedKind.ALL), None),
             today=self.catalog.today,
         )
+
+    def _feed_list(self) -> bytes:
+        rows = [_row(spec) for spec in self.catalog.feeds]
+        return render_feed_list(PageContext(base_url=self.catalog.base_url), rows)
 
     def _about(self) -> bytes:
         return PageContext(base_url=self.catalog.base_url, served=self.catalog.has_subjects).render("about.html")

@@ -1,8 +1,9 @@
 """Paths and links of the site. No other module builds them.
 
 Static and served sites have the same paths: `index.html`, `style.css`, `icon.svg`, `favicon.ico`, `about.html`,
-`feeds.opml`, `health.atom`, `all.atom`, `vendor/<id>.atom`, `agency/<sub-agency code>.atom`, `category/<slug>.atom`
-(each also as `.rss` and `.json`) and `awards/<name>.html`. Pages link with paths relative to the site's root.
+`feeds.html`, `feeds.opml`, `health.atom`, `all.atom`, `vendor/<id>.atom`, `agency/<sub-agency code>.atom`,
+`category/<slug>.atom` (each also as `.rss` and `.json`) and `awards/<name>.html`. Pages link with paths relative to the
+site's root.
 
 Feed entries need absolute links. With a base URL they link to the award's page, without one to the official page.
 """
@@ -23,6 +24,7 @@ ICON = "icon.svg"
 FAVICON = "favicon.ico"  # feed readers and old browsers ask for it without being told
 OPML = "feeds.opml"
 ABOUT = "about.html"  # what the feeds contain
+FEED_LIST = "feeds.html"
 SEARCH = "search"
 REVIEW = "review"
 SCRIPTS = "assets"  # folder of the scripts; only a served site has it

@@ -8,7 +8,7 @@ from datetime import date
 
 from feeds.entries.details import reporting_delay_note
 from feeds.pages.charts import share, years_chart
-from feeds.pages.index import FeedRow
+from feeds.pages.feed_list import FeedRow
 from feeds.pages.page_context import PageContext
 from feeds.pages.timeline import TimelineItem
 from feeds.urls import SubjectKind

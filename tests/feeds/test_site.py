@@ -74,6 +74,7 @@ def test_paths() -> None:
         "icon.svg",
         "favicon.ico",
         "index.html",
+        "feeds.html",
         "about.html",
         "feeds.opml",
         *(f"{stem}.{end}" for stem in ("health", "all", "vendor/clearview-ai") for end in ENDINGS),
@@ -124,16 +125,32 @@ def test_pages_hold_no_script_no_inline_style_and_nothing_from_outside_opens_a_t
     assert "&lt;script&gt;alert(1)" in built()["index.html"].decode()
 
 
-def test_index_lists_feeds_and_the_newest_entries() -> None:
-    page = pages(built())["index.html"]
+def test_all_feeds_are_listed_those_with_entries_first() -> None:
+    page = pages(built())["feeds.html"]
     alternates = page.xpath("//link[@rel='alternate']/@href")
     assert alternates == ["all.atom", "all.rss", "all.json", "feeds.opml"]
     rows = [" ".join(row.text_content().split()) for row in page.xpath("//tbody/tr")]
     assert rows[0] == "Clearview AI 2 2026-11-20 Atom RSS JSON"
     assert rows[1] == "Nobody & sons 0 none Atom RSS JSON"
-    assert page.xpath("//details[@class='nothing-yet']//tbody/tr/th/text()") == ["Nobody & sons"]
-    assert len(page.xpath("//article")) == len(EVENTS)
-    assert "CLEARVIEW" in page.xpath("//article//mark//text()")
+    assert page.xpath("//details[@class='more']//tbody/tr/th/text()") == ["Nobody & sons"]
+
+
+def test_index_shows_the_newest_entries_by_day_and_award() -> None:
+    page = pages(built())["index.html"]
+    assert page.xpath("//link[@rel='alternate']/@href") == ["all.atom", "all.rss", "all.json", "feeds.opml"]
+    assert page.xpath("//section[@aria-labelledby='new']//time/text()") == ["2026-11-20"]
+    awards = [award.xpath(".//a/text()") for award in page.xpath("//section[@aria-labelledby='new']//li")]
+    assert [len(entries) for entries in awards] == [2, 1, 1], "two entries of one award are together"
+    assert all(entry.startswith("Clearview AI") for entry in awards[0])
+
+
+def test_index_shows_few_entries_of_an_award_and_says_how_many_more() -> None:
+    many = tuple(replace(event(CLEARVIEW, CLEARVIEW_ACTIONS[1]), id=f"tag:{number}") for number in range(5))
+    spec = FeedSpec(kind=FeedKind.ALL, slug="", title="Everything", events=many)
+    catalog = Catalog(base_url="", feeds=(spec,), awards={}, today=SEEN.date())
+    page = pages({"index.html": dict(site_files(catalog))["index.html"]()})["index.html"]
+    assert len(page.xpath("//section[@aria-labelledby='new']//li//a")) == 3
+    assert "2 more entries of this award" in page.text_content()
 
 
 def test_index_without_anything() -> None:

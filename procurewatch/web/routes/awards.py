@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from feeds import urls
 from feeds.entries.matches import category_label, published_matches
 from feeds.pages.award import ReviewChoice, render_award
-from feeds.pages.index import FeedRow
+from feeds.pages.feed_list import FeedRow
 from feeds.urls import FeedKind
 from procurewatch.exports.redaction import remove_user_names
 from procurewatch.site_build import record_page

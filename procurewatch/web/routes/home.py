@@ -1,4 +1,4 @@
-"""The home page: the newest entries by day, the health of the sources, and all feeds."""
+"""The home page, the list of all feeds, and the health of the sources."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from fastapi.responses import JSONResponse
 from feeds import urls
 from feeds.entries.matches import category_label
 from feeds.entries.source_health import describe_trouble, health_line
-from feeds.pages.index import FeedRow, render_index
+from feeds.pages.feed_list import FeedRow, render_feed_list
+from feeds.pages.index import render_index
 from feeds.site import LATEST_ON_INDEX
 from feeds.urls import FeedKind
 from procurewatch.web.context import WebContext, feed_row, latest_entries
@@ -36,10 +37,20 @@ def router(context: WebContext) -> APIRouter:
 
             def build() -> bytes:
                 newest = latest_entries(find_events(session, everything, LATEST_ON_INDEX), page_context)
-                feeds = all_feeds(context, context.feed_stats.get(session), context.agencies.get(session))
-                return render_index(page_context, feeds, newest, today=context.today, health=line)
+                feed = feed_row(FeedKind.ALL, "all", "everything")
+                return render_index(page_context, newest, feed, today=context.today, health=line)
 
             return page_response(request, context.cached_page(session, urls.INDEX, build, depends_on=line))
+
+    @routes.api_route(f"/{urls.FEED_LIST}", methods=["GET", "HEAD"])
+    def feed_list(request: Request) -> Response:
+        with context.database.reading() as session:
+
+            def build() -> bytes:
+                feeds = all_feeds(context, context.feed_stats.get(session), context.agencies.get(session))
+                return render_feed_list(context.page_context(), feeds)
+
+            return page_response(request, context.cached_page(session, urls.FEED_LIST, build))
 
     @routes.api_route("/health", methods=["GET", "HEAD"])
     def health() -> Response:

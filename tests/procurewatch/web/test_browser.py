@@ -24,6 +24,9 @@ from tests.storage.database_helpers import save
 pytestmark = pytest.mark.browser
 PAGES = (
     "/",
+    "/feeds.html",
+    "/about.html",
+    "/no-such-page",
     "/search",
     "/search?q=software",
     CLEARVIEW,
@@ -265,6 +268,19 @@ def test_a_phone_needs_no_sideways_scrolling(
     page.set_viewport_size({"width": 375, "height": 800})
     page.goto(read_only_address + path)
     assert page.evaluate("document.documentElement.scrollWidth") == 375
+
+
+def test_a_phone_shows_rows_as_cards_with_the_names_of_their_columns(page: Page, read_only_address: str) -> None:
+    page.set_viewport_size({"width": 375, "height": 800})
+    for path, table, label in (
+        ("/sql/procurewatch/who-sells", ".rows-and-columns", "seller"),
+        ("/vendor/cellebrite.html", ".records", "Agency"),
+    ):
+        page.goto(read_only_address + path)
+        cell = page.locator(f"{table} tbody tr").first.locator(f"td[data-label='{label}']")
+        shown = cell.evaluate("cell => getComputedStyle(cell, '::before').content.replaceAll('\"', '')")
+        assert shown == f"{label}: "
+        assert cell.bounding_box()["width"] > 300  # type: ignore[index]  # a line of its own
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -18,6 +18,7 @@ from sources.records import Agency, Amount, AmountMeaning, Publication, Publicat
 from storage.database import Database
 from storage.writing.publication import bump_publication_version
 from storage.writing.save import save_publication
+from tests.app_context import few
 from tests.procurewatch.web.fixtures import CLEARVIEW, sign_in, tree_of
 from tests.records import BABEL, EQUIPMENT, LATER, SEEN, match
 from tests.records import CLEARVIEW as CLEARVIEW_AWARD
@@ -66,7 +67,7 @@ def test_the_home_page_shows_new_entries_and_reporting_delays(client: Client) ->
         shown.split()
     )
     assert "1 source is available, last polled" in shown
-    assert "more without entries" in shown
+    assert "Subscribe" in shown
     assert client.get("/index.html").content == client.get("/").content
 
 
@@ -84,6 +85,15 @@ def test_what_the_defense_department_has_not_published_is_named_where_it_could_b
     others = ["/search?agency=7012", "/search?vendor=clearview-ai", "/search?category=face-recognition"]
     others += ["/agency/7012.html", "/agency/070.html", "/vendor/clearview-ai.html", "/category/face-recognition.html"]
     assert {path for path in concerned + others if not_public_yet in text(client, path)} == {*concerned}
+
+
+def test_the_list_of_feeds_has_every_feed(client: Client) -> None:
+    page = tree_of(client.get("/feeds.html").content)
+    listed, without_entries = (page.xpath(f"//{place}//td/a[1]/@href") for place in ("table", "details"))
+    assert {"vendor/cellebrite.atom", "agency/7012.atom", "category/face-recognition.atom"} <= set(listed)
+    assert {f"vendor/{vendor.id}.atom" for vendor in few().vendors} <= set(listed)
+    assert without_entries
+    assert "vendor/cellebrite.atom" not in without_entries
 
 
 def test_links_of_the_main_pages_work(client: Client) -> None:

@@ -1,0 +1,58 @@
+"""The page that lists all feeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from feeds.pages.page_context import PageContext
+from feeds.urls import FeedFormat, FeedKind, feed_page, feed_path
+
+GROUPS = {
+    FeedKind.ALL: "Everything",
+    FeedKind.VENDOR: "Vendors",
+    FeedKind.AGENCY: "Agencies",
+    FeedKind.CATEGORY: "Technologies",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedRow:
+    """A feed in a list. Its paths start at the site's root. `newest` is None for a feed without entries."""
+
+    kind: FeedKind
+    slug: str
+    title: str
+    entries: int = 0
+    newest: date | None = None
+
+    @property
+    def page(self) -> str:
+        """The path of the feed's page, which only a served site has."""
+        return feed_page(self.kind, self.slug)
+
+    @property
+    def atom(self) -> str:
+        """The path of the Atom feed."""
+        return feed_path(self.kind, self.slug, FeedFormat.ATOM)
+
+    @property
+    def rss(self) -> str:
+        """The path of the RSS feed."""
+        return feed_path(self.kind, self.slug, FeedFormat.RSS)
+
+    @property
+    def json(self) -> str:
+        """The path of the JSON Feed."""
+        return feed_path(self.kind, self.slug, FeedFormat.JSON)
+
+
+def render_feed_list(context: PageContext, feeds: Sequence[FeedRow]) -> bytes:
+    """Return the page; `feeds` are in the order of the list."""
+    groups = {kind: [row for row in feeds if row.kind is kind] for kind in FeedKind}
+    return context.render(
+        "feeds.html",
+        everything=groups.pop(FeedKind.ALL),
+        groups=[(GROUPS[kind], rows) for kind, rows in groups.items() if rows],
+    )

@@ -27,7 +27,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Fetch": {
         "demo": ("commands.demo:demo", "Show the program on recorded data, without a network"),
         "poll": ("commands.poll:poll", "Fetch what is new from every source"),
-        "run": ("commands.poll:run", "Poll on schedule until stopped"),
+        "run": ("service.command:run", "Poll on schedule, with the website, until stopped"),
         "backfill": ("commands.poll:backfill", "Fetch the history of a vendor"),
         "import": ("commands.sources:import_files", "Import files that you have downloaded"),
     },

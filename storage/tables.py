@@ -513,6 +513,24 @@ class ClaimRow(SQLModel, table=True):
     renewed: datetime = _time("renewed")
 
 
+class ProcessRow(SQLModel, table=True):
+    """A `procurewatch run` that works on this database, and when it last said so (`storage.maintenance.processes`).
+
+    `address` is that of its website, "" if it has none. `doing` are lines that say what it does.
+    """
+
+    __tablename__ = "process"
+
+    id: str = Field(primary_key=True)
+    host: str
+    pid: int
+    version: str
+    address: str
+    started: datetime = _time("started")
+    renewed: datetime = _time("renewed")
+    doing: list[str] = _json("doing")
+
+
 class CoverageRow(SQLModel, table=True):
     """Days whose contracts a source has been read for completely: those of one vendor, or of all if `vendor_id` is "".
 

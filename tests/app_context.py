@@ -47,7 +47,7 @@ MOMENTS = frozenset(
 # State that a source stores about its upstream, which depends on the requests it made.
 NOTES = "note/"
 # Tables about the run, not about its records.
-HISTORY = frozenset({"run", "publication_version", "event_snapshot"})
+HISTORY = frozenset({"run", "process", "publication_version", "event_snapshot"})
 Dump = dict[str, list[tuple[object, ...]]]
 
 

@@ -80,6 +80,8 @@ def describe_trouble(health: SourceHealth) -> str:
 
 def _trouble(health: SourceHealth) -> str:
     why = shorten(one_line(health.last_message), 160) or health.last_status
+    if health.incident is None and health.last_run and not health.last_status:
+        return f"is being polled for the first time, since {format_time(health.last_run)}"
     if health.incident is None:
         return f"has never been available: {why}"
     since = format_time(health.incident.began)

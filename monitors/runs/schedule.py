@@ -1,4 +1,4 @@
-"""Poll on a schedule, in one process, until it is stopped.
+"""When a source is due, and the jobs of a process that runs until it is stopped.
 
 At every tick the database says which source is due, by its own clock, so a restart loses nothing and several processes
 can share the work. A claim on the source keeps two of them from polling it at once. APScheduler only gives the ticks.
@@ -9,8 +9,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import DBAPIError
 
@@ -24,6 +26,7 @@ from storage.writing.runs import latest_run
 log = structlog.get_logger(__name__)
 
 FIRST_RETRY = timedelta(minutes=15)
+JITTER = 0.1  # of a tick
 STEP_RETRY = timedelta(hours=1)  # after failed steps of a source that works otherwise
 Poller = Callable[[str, Database], object]  # gets a source's name, and the database to write with
 
@@ -66,38 +69,26 @@ def poll_when_due(database: Database, source: str, every: timedelta, poll: Polle
         return False
 
 
-def keep_polling(
-    database: Database,
-    sources: Mapping[str, timedelta],
-    poll: Poller,
-    *,
-    tick: timedelta,
-    stop: threading.Event,
-) -> None:
-    """Poll what is due at every tick until `stop` is set, then wait for the run under way.
+def keep_running(jobs: Mapping[str, Callable[[], object]], *, tick: timedelta, stop: threading.Event) -> None:
+    """Call each job at every tick until `stop` is set, then wait for those under way.
 
-    `sources`: by name, the time between two polls.
+    A job never runs twice at once: ticks that it misses while it runs, or while the machine sleeps, are one later call.
+    An exception ends that call only.
+
+    Args:
+        jobs: by name.
+        tick: the time between two calls of a job. Each comes up to a tenth of it later, so that the jobs, and the
+            machines that were started together, do not all begin at the same moment.
     """
-
-    def look(source: str) -> None:
-        try:
-            poll_when_due(database, source, sources[source], poll)
-        except DBAPIError as error:
-            log.warning(
-                "the database failed; trying again at the next tick", source=source, reason=describe_error(error)
-            )
-        except Exception:
-            log.exception("poll failed; trying again at the next tick", source=source)
-
-    scheduler = BackgroundScheduler(timezone=UTC)
-    for source in sources:
+    scheduler = BackgroundScheduler(timezone=UTC, executors={"default": ThreadPoolExecutor(len(jobs))})
+    for name, job in jobs.items():
         scheduler.add_job(
-            look,
+            partial(_call, name, job),
             "interval",
-            args=[source],
             seconds=tick.total_seconds(),
+            jitter=tick.total_seconds() * JITTER,
             next_run_time=datetime.now(UTC),
-            id=source,
+            id=name,
             coalesce=True,
             max_instances=1,
             misfire_grace_time=None,
@@ -105,3 +96,12 @@ def keep_polling(
     scheduler.start()
     stop.wait()
     scheduler.shutdown(wait=True)
+
+
+def _call(name: str, job: Callable[[], object]) -> None:
+    try:
+        job()
+    except DBAPIError as error:
+        log.warning("the database failed; trying again at the next tick", job=name, reason=describe_error(error))
+    except Exception:
+        log.exception("job failed; trying again at the next tick", job=name)

@@ -1,10 +1,9 @@
-"""Commands that fetch records: poll, backfill, run."""
+"""Commands that fetch records: poll, backfill."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -12,7 +11,7 @@ from typing import Annotated, TypeVar
 import structlog
 import typer
 
-from monitors.runs.schedule import due_at, keep_polling
+from monitors.runs.schedule import due_at
 from monitors.runs.status import RunReport
 from monitors.watchlist.model import Vendor
 from procurewatch.archives.backfill import (
@@ -29,12 +28,11 @@ from procurewatch.context import AppContext, disabled_reason, open_app
 from procurewatch.failures import FAILED, describe_failure
 from procurewatch.query_options import read_vendor
 from procurewatch.settings import Settings
-from procurewatch.terminal import STOPPED, console, following, plain, read_day, report_line, stopping, today
+from procurewatch.terminal import console, following, plain, read_day, report_line, stopping, today
 from sources.base import Source
 from sources.registry import SOURCES
 from sources.usaspending.filters import EARLIEST
 from sources.usaspending_archive.listing import ALL, FIRST_YEAR, ArchiveKind, fiscal_year_of
-from storage.database import Database
 from storage.models import RunStatus
 
 log = structlog.get_logger(__name__)
@@ -55,7 +53,7 @@ def poll(
     """Poll every source for new records that match the watchlist, store them, and print each run's status."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, stopping(app_context.stop):
-        chosen = [each for each in _selected(app_context, source) if _is_wanted(app_context, each, now=now)]
+        chosen = [each for each in selected_sources(app_context, source) if _is_wanted(app_context, each, now=now)]
         if source and not chosen and not app_context.has_something_to_poll(SOURCES[source[0]]):
             raise typer.BadParameter("nothing was backfilled from archives; see `procurewatch backfill --archive`")
         _run_each(app_context, chosen, lambda each: poll_source(app_context, each, app_context.today(), force=now))
@@ -148,7 +146,7 @@ def backfill(  # noqa: C901, PLR0917  the options of the command
         raise typer.BadParameter(f"--since {since} is in the future")
     with open_app(settings) as app_context, stopping(app_context.stop):
         found = [read_vendor(vendor, app_context.watchlist) for vendor in vendors]
-        searched = [source for source in _selected(app_context) if not source.reads_archives]
+        searched = [source for source in selected_sources(app_context) if not source.reads_archives]
 
         def backfill_one(what: tuple[Vendor, Source]) -> RunReport:
             vendor, source = what
@@ -205,26 +203,6 @@ def _run_each(app_context: AppContext, jobs: Iterable[What], run_one: Callable[[
     exit_with(codes)
 
 
-def run(
-    context: typer.Context,
-    tick_seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between checks for due polls.")] = 60,
-) -> None:
-    """Poll each source when it is due, until stopped with SIGTERM or Ctrl-C."""
-    settings: Settings = context.obj
-    with open_app(settings) as app_context, stopping(app_context.stop):
-
-        def poll_now(name: str, claimed: Database) -> None:
-            own = replace(app_context, database=claimed)
-            if own.has_something_to_poll(SOURCES[name]):
-                run_and_report(lambda: own.poll(SOURCES[name], own.today(), lambda _progress: None))
-
-        sources = {source.name: app_context.poll_interval(source) for source in _selected(app_context)}
-        keep_polling(
-            app_context.database, sources, poll_now, tick=timedelta(seconds=tick_seconds), stop=app_context.stop
-        )
-    typer.echo(STOPPED, err=True)
-
-
 def run_and_report(run_job: Callable[[], RunReport]) -> int:
     """Run a job on one source, print its status (failures to stderr) and return the exit code.
 
@@ -257,7 +235,7 @@ def failure_line(report: RunReport) -> str:
     return plain(f"procurewatch: {status}: {report.message}{stored}").plain
 
 
-def _selected(app_context: AppContext, names: Sequence[str] | None = None) -> list[Source]:
+def selected_sources(app_context: AppContext, names: Sequence[str] | None = None) -> list[Source]:
     """Return the enabled sources, or those that are named. Raises `typer.BadParameter` if one cannot be polled."""
     for name in names or ():
         if name not in SOURCES:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +19,8 @@ MAX_FAILED = 5  # files named in a message
 
 feeds = typer.Typer(help="Write feeds as files.", no_args_is_help=True)
 
+Host = Annotated[str, typer.Option(help="Address that the website listens on.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="Port that the website listens on; 0 picks a free port.")]
 SiteUrl = Annotated[str, typer.Option("--site-url", help="Public URL of the site, for permalinks in entries.")]
 
 
@@ -60,8 +64,8 @@ def build_site(app_context: AppContext, folder: Path, site_url: str = "") -> tup
 
 def serve(
     context: typer.Context,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free port.")] = 8400,
+    host: Host = "127.0.0.1",
+    port: Port = 8400,
     site_url: SiteUrl = "",
 ) -> None:
     """Run the website on the live database until stopped."""
@@ -72,15 +76,17 @@ def serve(
 
 def serve_site(app_context: AppContext, host: str, port: int, site_url: str = "") -> None:
     """Run the website until stopped. Raises `OSError` if the port is in use."""
-    # The web framework is a third of the program's start; only this command needs it.
-    from procurewatch.web.app import serve_site  # noqa: PLC0415
-
-    with stopping(app_context.stop):
-        serve_site(
-            app_context,
-            host,
-            port,
-            site_url,
-            lambda address: console().print(plain(f"Serving {address}/ (Ctrl-C stops)")),
-        )
+    with stopping(app_context.stop), site_served(app_context, host, port, site_url):
+        app_context.stop.wait()
     typer.echo(STOPPED, err=True)
+
+
+@contextmanager
+def site_served(app_context: AppContext, host: str, port: int, site_url: str = "") -> Iterator[str]:
+    """Run the website for the block, and print and yield its address. Raises `OSError` if the port is in use."""
+    # The web framework is a third of the program's start; only the commands with a website need it.
+    from procurewatch.web.app import site_running  # noqa: PLC0415
+
+    with site_running(app_context, host, port, site_url) as address:
+        console().print(plain(f"Serving {address}/ (Ctrl-C stops)"))
+        yield address

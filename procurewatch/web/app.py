@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -75,16 +77,48 @@ def make_pages(context: WebContext) -> FastAPI:
     return pages
 
 
-def serve_site(app: AppContext, host: str, port: int, site_url: str, announce: Callable[[str], object]) -> None:
-    """Serve until `app.stop` is set, after announcing the address. Raises `OSError` if the port is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family) as listening:
+@contextmanager
+def site_running(app: AppContext, host: str, port: int, site_url: str) -> Iterator[str]:
+    """Run the website in a thread for the block; yield its public URL. It ends when `app.stop` is set.
+
+    Raises:
+        OSError: the port is in use.
+        RuntimeError: the server has ended by itself, which sets `app.stop`.
+    """
+    with _listening(host, port) as listening:
         name = f"[{host}]" if ":" in host else host
         base_url = site_url or app.settings.site_url or f"http://{name}:{listening.getsockname()[1]}"
         server = make_server(app, base_url)
-        announce(base_url)
+        has_failed = threading.Event()
+
+        def serve() -> None:
+            try:
+                server.run(sockets=[listening])
+            finally:
+                if not app.stop.is_set():
+                    has_failed.set()
+                    app.stop.set()
+
+        thread = threading.Thread(target=serve, name="website")
+        thread.start()
         threading.Thread(target=_stop_with, args=(server, app.stop), daemon=True).start()
-        server.run(sockets=[listening])
+        try:
+            yield base_url
+        finally:
+            app.stop.set()
+            thread.join()
+        if has_failed.is_set():
+            raise RuntimeError("the web server has ended by itself")
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens. Raises `OSError` if the port is in use."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            error.strerror = f"port {port} is in use, perhaps by another procurewatch; --port names another one"
+        raise
 
 
 def _stop_with(server: uvicorn.Server, stop: threading.Event) -> None:

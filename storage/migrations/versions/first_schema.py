@@ -93,6 +93,18 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
+        "process",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("version", sa.String(), nullable=False),
+        sa.Column("address", sa.String(), nullable=False),
+        sa.Column("started", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("renewed", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("doing", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "coverage",
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("vendor_id", sa.String(), nullable=False),

@@ -10,7 +10,7 @@ import pytest
 
 from feeds.entries.source_health import health_line
 from monitors.runs.quotas import QuotaLedger, tomorrow
-from monitors.runs.schedule import FIRST_RETRY, STEP_RETRY, due_at, keep_polling, poll_when_due
+from monitors.runs.schedule import FIRST_RETRY, STEP_RETRY, due_at, keep_running, poll_when_due
 from sources.errors import QuotaUsedUp
 from storage.database import Database
 from storage.models import RunStatus
@@ -119,7 +119,7 @@ def test_nobody_polls_a_claimed_source(database: Database) -> None:
     assert polled == ["usaspending"]
 
 
-def test_keep_polling_until_stopped(database: Database) -> None:
+def test_jobs_are_called_at_every_tick_until_stopped(database: Database) -> None:
     stop, polls = threading.Event(), []
 
     def poll(source: str, claimed: Database) -> None:
@@ -129,16 +129,33 @@ def test_keep_polling_until_stopped(database: Database) -> None:
         if len(polls) == 3:
             stop.set()
 
+    def look() -> None:
+        poll_when_due(database, "usaspending", timedelta(seconds=0.3), poll)
+
     began = time.monotonic()
-    keep_polling(
-        database,
-        {"usaspending": timedelta(seconds=0.3)},
-        poll,
-        tick=timedelta(seconds=0.1),
-        stop=stop,
-    )
+    keep_running({"usaspending": look}, tick=timedelta(seconds=0.1), stop=stop)
     assert len(polls) == 3
     assert time.monotonic() - began >= 0.6
+
+
+def test_a_job_that_fails_or_takes_long_does_not_hold_up_the_others() -> None:
+    stop, may_end = threading.Event(), threading.Event()
+    calls: list[str] = []
+
+    def slow() -> None:
+        calls.append("slow")
+        may_end.wait()
+
+    def fails() -> None:
+        calls.append("fails")
+        if calls.count("fails") == 5:
+            stop.set()
+            may_end.set()
+        raise ValueError
+
+    keep_running({"slow": slow, "fails": fails}, tick=timedelta(seconds=0.1), stop=stop)
+    assert calls.count("slow") == 1, "it is not called again while it runs, and the end waits for it"
+    assert calls.count("fails") == 5
 
 
 def ledger(database: Database, key: str = "first", name: str = "sam.gov") -> QuotaLedger:

@@ -207,7 +207,7 @@ def test_an_unavailable_source_does_not_block_others(tmp_path: Path) -> None:
 
 def test_run_polls_when_due_and_stops_on_sigterm(tmp_path: Path) -> None:
     with FakeUsaspending(load_corpus()) as upstream:
-        arguments = ("run", "--tick-seconds", "0.2")
+        arguments = ("run", "--no-serve", "--tick-seconds", "0.2")
         with start(tmp_path, *arguments, base_url=upstream.base_url) as process:
             line = process.stdout.readline()
             process.send_signal(signal.SIGTERM)

@@ -56,18 +56,6 @@ def test_a_signal_ends_waiting_for_a_response(
     assert [status for _, status in runs(tmp_path)] == [""], "a stopped run has no status"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_run_while_an_upstream_hangs(tmp_path: Path, number: signal.Signals) -> None:
-    with (
-        ScriptedServer(HANG) as server,
-        start(tmp_path, "run", "--tick-seconds", "0.2", base_url=server.base_url) as process,
-    ):
-        until_asked(server, process)
-        process.send_signal(number)
-        _, err = process.communicate(timeout=SECONDS)
-    assert (process.returncode, err.strip().splitlines()[-1]) == (0, "procurewatch: stopped on request")
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_serve(tmp_path: Path, number: signal.Signals) -> None:
     with start(tmp_path, "serve", "--port", "0") as process:

@@ -150,7 +150,8 @@ def _award(number: int, day: date) -> CorpusAward:
 def watcher(folder: Path, url: str, upstreams: Upstreams, minutes_wrong: int = 0) -> Iterator[Process]:
     """Start `run` on a machine of its own: USAspending is due again after two seconds, the others after hours."""
     more = {"PROCUREWATCH_POLL_HOURS": str(2 / 3600), "MINUTES_WRONG": str(minutes_wrong)}
-    arguments = ["procurewatch", "--data-dir", str(folder), "--database-url", url, "run", "--tick-seconds", "0.2"]
+    running = ["run", "--no-serve", "--tick-seconds", "0.2"]
+    arguments = ["procurewatch", "--data-dir", str(folder), "--database-url", url, *running]
     with Process(PROGRAM, arguments, environment(**upstreams.variables, **more)) as process:
         try:
             yield process

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +38,9 @@ def main() -> int:
         print(f"setting up failed ({' '.join(map(str, error.cmd[:6]))} ...); see above", file=sys.stderr)
         return 1
     command = ["-m", "procurewatch", *arguments]
+    os.environ["PROCUREWATCH_COMMAND"] = f"{'python' if os.name == 'nt' else 'python3'} {shlex.quote(sys.argv[0])}"
     if testing:
+        del os.environ["PROCUREWATCH_COMMAND"]
         # Tests wait for processes, servers and browsers a third of the time: three keep two cores busy. One that has
         # nothing left to do takes over from the others.
         command = ["-m", "pytest", "-n", "3", "--dist", "worksteal", *arguments[1:]]

@@ -22,9 +22,9 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from benchmarks.archives.files import Texts, generate
-from procurewatch.commands.demo import LAST_DAY, demo_settings
 from procurewatch.context import open_app
 from procurewatch.demo.recorded import RecordedUsaspending
+from procurewatch.demo.settings import LAST_DAY, demo_settings
 from procurewatch.settings import load_settings
 from storage.database import open_database
 from storage.maintenance.evidence import MAX_SAMPLE_SIZE, MAX_SAMPLES, best_dictionary

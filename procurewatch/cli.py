@@ -17,10 +17,12 @@ from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from feeds.text import one_line
+from procurewatch.command_line.program import program_name
 
 FAILED, MISUSED = 1, 2
 INTERRUPTED = 130  # as a shell reports a process that SIGINT has ended
 DOCTOR = "doctor"  # the one command that runs even if the settings cannot be read
+DEMO = "demo"
 
 # The sections of the help: for each command its function or group in the package procurewatch, and what it does.
 SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
@@ -115,6 +117,7 @@ def settings(  # noqa: PLR0917  options are given by name
     context: typer.Context,
     data_dir: Annotated[Path | None, typer.Option(help="Data folder: everything the program writes.")] = None,
     database_url: Annotated[str | None, typer.Option(help="sqlite:///FILE or postgresql://...")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Use the records of the demo.")] = False,
     log_format: Annotated[str | None, typer.Option(help="auto, human or json.")] = None,
     log_level: Annotated[str | None, typer.Option(help="Minimum log level: debug, info, warning or error.")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an unexpected error.")] = False,
@@ -136,6 +139,12 @@ def settings(  # noqa: PLR0917  options are given by name
             raise
         context.obj = error
         return
+    if demo and context.invoked_subcommand != DEMO:
+        from procurewatch.demo.settings import demo_settings, reason_not_to_run  # noqa: PLC0415
+
+        context.obj = demo_settings(context.obj)
+        if reason := reason_not_to_run(context.invoked_subcommand, context.obj):
+            raise typer.BadParameter(reason)
     DEBUG_LOG.folder = context.obj.data_dir
     DEBUG_LOG.hide(context.obj.secrets)
     configure_logging(context.obj.log_format, context.obj.log_level)
@@ -144,7 +153,7 @@ def settings(  # noqa: PLR0917  options are given by name
 def main() -> None:
     """Run the command line and end the process."""
     try:
-        code = app(prog_name="procurewatch", standalone_mode=False)
+        code = app(prog_name=program_name(), standalone_mode=False)
     except TyperException as error:
         _misused(error.format_message())
     except (typer.Abort, KeyboardInterrupt):

@@ -19,6 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from monitors.runs.jobs import Lookback
+from procurewatch.command_line.program import COMMAND_VARIABLE
 
 PREFIX = "PROCUREWATCH_"
 CONFIG_VARIABLE = "PROCUREWATCH_CONFIG"
@@ -230,7 +231,7 @@ def _explain(where: str, message: str, kind: str) -> str:
 
 def _reject_unknown_variables() -> None:
     """Raise `SettingsError` for misspelled variables, which would otherwise be ignored."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG_VARIABLE}
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG_VARIABLE, COMMAND_VARIABLE}
     wrong = []
     for name in os.environ:
         if name.upper().startswith(PREFIX) and name.upper().split("__")[0] not in known:

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import FrameType
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO, Literal, NoReturn
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
@@ -30,6 +31,9 @@ from storage.reading.records import find_by_identifier
 
 FAILED = 1
 PIPED_WIDTH = 200
+CARDS_BELOW = 120  # columns of the terminal: a table of more than `CARD_COLUMNS` columns is shown as cards
+CARD_COLUMNS = 4
+UNBROKEN = frozenset({"PIID", "Obligated", "Obligation", "Signed", "Mod", "Id", "Priority"})
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 MAX_STOP_SECONDS = 8.0
 STOPPED = "procurewatch: stopped on request"
@@ -54,14 +58,33 @@ def plain(text: str) -> Text:
     return Text(one_line(text))
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> Table:
-    """Return a table; columns named in `right` are aligned to the right."""
+def table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()
+) -> RenderableType:
+    """Return a table, or a card for each row where the terminal is too narrow for a table of so many columns.
+
+    Columns named in `right` are aligned to the right; those in `UNBROKEN` are not wrapped.
+    """
+    if len(columns) > CARD_COLUMNS and console().width < CARDS_BELOW:
+        return Group(plain(title), *(_card(columns, row) for row in rows))
     shown = Table(title=title, title_justify="left", expand=False)
     for column in columns:
-        shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        shown.add_column(column, justify=justify, overflow="fold", no_wrap=column in UNBROKEN)
     for row in rows:
         shown.add_row(*(plain(cell) for cell in row))
     return shown
+
+
+def _card(columns: Sequence[str], row: Sequence[str]) -> RenderableType:
+    """Return a row as lines of "column value" under its first cell, without empty cells."""
+    lines = Table.grid(padding=(0, 2))
+    lines.add_column(width=max(map(len, columns)))
+    lines.add_column(overflow="fold")
+    for column, cell in zip(columns[1:], row[1:], strict=True):
+        if cell not in {"", "-"}:
+            lines.add_row(column, plain(cell))
+    return Group("", Text(one_line(row[0]), style="bold"), Padding(lines, (0, 0, 0, 2)))
 
 
 FIELD_LABELS = {

@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 
 from monitors.runs.jobs import Lookback, poll_window, search_terms
 from monitors.watchlist.loader import load_watchlist
-from procurewatch.commands.demo import DAYS, LAST_DAY
+from procurewatch.demo.settings import DAYS, LAST_DAY
 from sources.http.client import Client, RateLimit
 from sources.records import Payload
 from sources.usaspending.awards import Usaspending

@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
-from datetime import date
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
+from rich.console import RenderableType
+from rich.text import Text
+from sqlalchemy.orm import Session
 
+from feeds.text import format_money, format_signed, one_line, pluralize
+from monitors.watchlist.model import Kind, Watchlist
+from procurewatch.command_line.program import program_name
 from procurewatch.commands.poll import failure_line, poll_source
 from procurewatch.commands.publish import build_site, serve_site
-from procurewatch.context import AppContext, open_app
+from procurewatch.context import open_app
 from procurewatch.demo.recorded import RecordedUsaspending
+from procurewatch.demo.settings import LAST_DAY, demo_settings
 from procurewatch.settings import Settings
-from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, plain, report_line, stopping, table
+from procurewatch.terminal import CARDS_BELOW, console, error_console, stopping, table
+from storage.models import StoredRecord
+from storage.reading.summaries import GroupBy, SpendRow, SummaryScope, spending
+from storage.search.agencies import short_agency
 from storage.search.query import Query
 from storage.search.search import count_records, find_records
 
 FAILED = 1
-LAST_DAY = date(2024, 9, 30)  # of the recorded awards: fiscal years 2021 to 2024
-DAYS = 1461
+SHOWN = 8  # vendors in the list
+YEARS = "fiscal years 2021-2024"
+
+
+class _Line(NamedTuple):
+    """A vendor in the list: what was obligated for its products, and its newest award."""
+
+    vendor: str
+    spent: SpendRow
+    newest: StoredRecord
 
 
 def demo(
     context: typer.Context,
     feeds: Annotated[Path | None, typer.Option("--feeds", help="Folder for the feeds.")] = None,
-    serve: Annotated[bool, typer.Option("--serve", help="Serve the feeds and pages afterwards.")] = False,
+    serve: Annotated[bool, typer.Option("--serve", help="Then serve the website, and open it in a browser.")] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port for --serve.")] = 8400,
 ) -> None:
-    """Show the program without a network: poll, match, store and publish real awards of 2021 to 2024."""
+    """Show the program without a network: poll, match, store and publish real awards of 2021 to 2024.
+
+    The demo has a database of its own, which the option --demo of every command reads.
+    """
     settings: Settings = context.obj
     own = demo_settings(settings)
     with open_app(own) as app_context:
@@ -38,41 +60,72 @@ def demo(
         if report.status is None or not report.status.is_good:
             typer.echo(failure_line(report), err=True)
             raise typer.Exit(FAILED)
-        _list(app_context)
-        out.print(plain(report_line(report)))
+        with app_context.database.reading() as session:
+            _print_list(session, app_context.watchlist)
         folder = feeds or own.data_dir / "feeds"
-        out.print(plain(build_site(app_context, folder)[0]))
-        out.print(plain(f"Open {folder.absolute() / 'index.html'} to read the entries or subscribe to a feed."))
-        out.print(plain(f'Search the same records: --data-dir "{own.data_dir}" search "babel street"'))
+        with error_console().status("Writing feeds and pages"):
+            build_site(app_context, folder)
+        for line in ("", "Feeds and pages of these records, as files:", f"  {folder.absolute() / 'index.html'}"):
+            out.print(Text(line), soft_wrap=True)
+        for line in _next_steps(context):
+            out.print(Text(line), soft_wrap=True)
         if serve:
-            serve_site(app_context, "127.0.0.1", port)
+            serve_site(app_context, "127.0.0.1", port, opens_browser=out.is_terminal)
 
 
-def demo_settings(settings: Settings) -> Settings:
-    """Return settings with a database of its own for the demo."""
-    return settings.model_copy(
-        update={
-            "data_dir": settings.data_dir / "demo",
-            "database_url": None,
-            "lookback_days": DAYS,
-            "full_sweep_days": DAYS,
-            "only_sources": ["usaspending"],
-            "sources": {},
-        }
-    )
+def _print_list(session: Session, watchlist: Watchlist) -> None:
+    """Print the vendors for whose products most was obligated, with the newest award of each."""
+    spent = spending(session, SummaryScope(), [GroupBy.VENDOR])[GroupBy.VENDOR]
+    names = {vendor.id: vendor.name for vendor in watchlist.vendors if vendor.kind is Kind.VENDOR}
+    lines = [
+        _Line(names[row.code], row, newest)
+        for row in [row for row in spent if row.code in names][:SHOWN]
+        for newest in find_records(session, Query(vendor=(row.code,)), limit=1)
+    ]
+    matched = pluralize(count_records(session, Query()), "award")
+    count = sum(row.code in names for row in spent)
+    out = console()
+    out.print(f"Recorded ICE and CBP contracts, {YEARS}:")
+    out.print(f"{matched} for {count} vendors, or about technologies.")
+    out.print(f"Most was obligated for products of these {len(lines)} vendors:\n")
+    out.print(_as_table(lines) if out.width >= CARDS_BELOW else Text("\n").join(_cards(lines)))
 
 
-def _list(app_context: AppContext) -> None:
-    """Print the newest award of each vendor, and how many there are."""
-    with app_context.database.reading() as session:
-        total = count_records(session, Query())
-        found = [
-            (count_records(session, asked), award, vendor)
-            for vendor in app_context.watchlist.vendors
-            for asked in (Query(vendor=(vendor.id,)),)
-            for award in find_records(session, asked, limit=1)
-        ]
-    newest = sorted(found, key=lambda each: (each[1].signed or date.min, each[2].id), reverse=True)
-    rows = [(vendor.name, str(count), *next(award_rows([award]))[1:]) for count, award, vendor in newest]
-    title = f"{total} awards match {len(rows)} vendors of the watchlist; the newest of each:"
-    console().print(table(title, ("Vendor", "Awards", *AWARD_COLUMNS[1:]), rows, right=("Awards", "Obligated")))
+def _as_table(lines: list[_Line]) -> RenderableType:
+    columns = ("Vendor", "Obligated", "Awards", "Newest award: PIID", "Signed", "Agency", "Paid to")
+    rows = [
+        (
+            line.vendor,
+            format_money(line.spent.dollars),
+            str(line.spent.awards),
+            line.newest.piid,
+            format_signed(line.newest.signed),
+            _agency(line.newest),
+            line.newest.recipient_name,
+        )
+        for line in lines
+    ]
+    return table("", columns, rows, right=("Obligated", "Awards"))
+
+
+def _cards(lines: list[_Line]) -> Iterator[Text]:
+    for line in lines:
+        yield Text(line.vendor, style="bold")
+        yield Text(f"  {format_money(line.spent.dollars)} obligated, {pluralize(line.spent.awards, 'award')}")
+        yield Text(f"  newest: {line.newest.piid}, {_agency(line.newest)}, {format_signed(line.newest.signed)}")
+        yield Text(f"  paid to {one_line(line.newest.recipient_name)}")
+
+
+def _agency(award: StoredRecord) -> str:
+    return short_agency(award.sub_agency_code, award.sub_agency_name) or award.sub_agency_name
+
+
+def _next_steps(context: typer.Context) -> Iterator[str]:
+    """Yield three commands on the demo's records, and those that leave the demo."""
+    program, folder = program_name(), context.find_root().params.get("data_dir")
+    own = f"{program} --data-dir {shlex.quote(str(folder))}" if folder else program
+    yield "\nSearch, read and browse them (no network needed):"
+    for command in ('search "babel street"', "show 70B03C23F00001053", "serve"):
+        yield f"  {own} --demo {command}"
+    yield "\nThen fetch current records:"
+    yield f"  {own} poll"

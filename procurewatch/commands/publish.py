@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
+import sys
+import threading
+import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -74,19 +80,44 @@ def serve(
         serve_site(app_context, host, port, site_url)
 
 
-def serve_site(app_context: AppContext, host: str, port: int, site_url: str = "") -> None:
-    """Run the website until stopped. Raises `OSError` if the port is in use."""
-    with stopping(app_context.stop), site_served(app_context, host, port, site_url):
+def serve_site(
+    app_context: AppContext, host: str, port: int, site_url: str = "", *, opens_browser: bool = False
+) -> None:
+    """Run the website until stopped, and show it in a browser if there is one and that is wanted."""
+    with stopping(app_context.stop), site_served(app_context, host, port, site_url) as address:
+        if opens_browser and has_browser():
+            threading.Thread(target=webbrowser.open, args=(f"{address}/",), daemon=True).start()
         app_context.stop.wait()
     typer.echo(STOPPED, err=True)
 
 
 @contextmanager
 def site_served(app_context: AppContext, host: str, port: int, site_url: str = "") -> Iterator[str]:
-    """Run the website for the block, and print and yield its address. Raises `OSError` if the port is in use."""
+    """Run the website for the block, and print and yield its address. Exits with one line if it cannot listen there."""
     # The web framework is a third of the program's start; only the commands with a website need it.
     from procurewatch.web.app import site_running  # noqa: PLC0415
 
-    with site_running(app_context, host, port, site_url) as address:
+    with ExitStack() as stack:
+        try:
+            address = stack.enter_context(site_running(app_context, host, port, site_url))
+        except OSError as error:
+            fail(describe_listening(host, port, error))
         console().print(plain(f"Serving {address}/ (Ctrl-C stops)"))
         yield address
+
+
+def has_browser() -> bool:
+    """Whether the machine has a browser with a window: one in the terminal would take the terminal over."""
+    has_window = sys.platform in {"win32", "darwin"} or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
+    return has_window or bool(os.environ.get("BROWSER"))
+
+
+def describe_listening(host: str, port: int, error: OSError) -> str:
+    """Return why no server can listen at an address, and what to do."""
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} is already in use; choose another with --port (0 picks a free one)"
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return f"this user may not listen on port {port}; choose one above 1023 with --port"
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is not an address of this machine; choose another with --host"
+    return f"cannot listen on {host} port {port}: {error.strerror or error}"

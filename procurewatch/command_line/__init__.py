@@ -1,0 +1,1 @@
+"""What the command line shows of itself: its name, its help, its options."""

@@ -13,14 +13,16 @@ from markupsafe import Markup, escape
 from feeds import urls
 from feeds.entries.details import describe_obligation
 from feeds.entries.highlight import Piece, marked_pieces, signals_on
-from feeds.entries.matches import category_label, published_matches, record_label
+from feeds.entries.matches import buyer_name, category_label, published_matches, record_label
 from feeds.text import (
     ELLIPSIS,
     clean,
     excerpt,
     format_count,
     format_date,
+    format_dollars,
     format_money,
+    format_short_money,
     format_signed,
     format_time,
     one_line,
@@ -75,10 +77,13 @@ def _environment() -> Environment:
         "signed_date": format_signed,
         "number": format_count,
         "record_label": record_label,
+        "buyer": buyer_name,
         "category_label": category_label,
         "marked": _marked,
         "time": format_time,
         "money": format_money,
+        "dollars": format_dollars,
+        "short_money": format_short_money,
         "obligation": describe_obligation,
         "official_page": urls.official_page,
         "one_line": one_line,

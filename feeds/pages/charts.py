@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import accumulate, pairwise
 
 from feeds.text import format_money, format_short_money
+from storage.possible_days import is_possible
 
 HEIGHT = 190.0
 TOP, BOTTOM = 24.0, 26.0  # room for the labels above and below
@@ -62,20 +63,25 @@ class Chart:
     height: float = HEIGHT
 
 
-def years_chart(amounts: Sequence[tuple[int, Decimal]]) -> Chart | None:
+def is_possible_year(code: str) -> bool:
+    """Return whether a fiscal year can be in a chart: sources state days that cannot be true."""
+    return len(code) == 4 and code.isdigit() and is_possible(date(int(code) or 1, 1, 1))
+
+
+def years_chart(amounts: Sequence[tuple[int, Decimal]], height: float = HEIGHT) -> Chart | None:
     """Return a bar chart of dollars by fiscal year, including years without money; `None` for a single year."""
     if len(amounts) < MIN_POINTS:
         return None
     known = dict(amounts)
     years = range(min(known), max(known) + 1)
-    scale = _Scale(list(known.values()))
+    scale = _Scale(list(known.values()), height)
     step = (100 - 2 * MARGIN) / len(years)
     tick_step = -(-len(years) // MAX_LABELS)
     middles = {year: MARGIN + step * (position + 0.5) for position, year in enumerate(years)}
     with_money = [year for year in years if known.get(year)]
     bars = [scale.bar(middles[year], known[year], f"fiscal year {year}") for year in with_money]
     labels = [scale.label(middles[year], known[year]) for year in with_money] if tick_step == 1 else []
-    ticks = [ChartLabel(middles[year], HEIGHT - 4, str(year), "tick") for year in years[::tick_step]]
+    ticks = [ChartLabel(middles[year], height - 4, str(year), "tick") for year in years[::tick_step]]
     most = max(known, key=lambda year: known[year])
     span = f"{years[0]} to {years[-1]}"
     return Chart(
@@ -84,6 +90,7 @@ def years_chart(amounts: Sequence[tuple[int, Decimal]]) -> Chart | None:
         labels=(*labels, *ticks),
         zero=scale.zero,
         width=step * 0.62,
+        height=height,
     )
 
 
@@ -96,7 +103,7 @@ def actions_chart(amounts: Sequence[tuple[date, Decimal]]) -> Chart | None:
     if len(ordered) < MIN_POINTS or ordered[0][0] == ordered[-1][0]:
         return None
     sums = list(accumulate(dollars for _, dollars in ordered))
-    scale = _Scale([*sums, *(dollars for _, dollars in ordered)])
+    scale = _Scale([*sums, *(dollars for _, dollars in ordered)], HEIGHT)
     first, last = ordered[0][0], ordered[-1][0]
     days = (last - first).days
     places = [MARGIN + (100 - 2 * MARGIN) * (day - first).days / days for day, _ in ordered]
@@ -125,13 +132,14 @@ def share(part: Decimal, largest: Decimal) -> float:
 class _Scale:
     """Converts dollars to pixels so that all amounts and zero fit the chart."""
 
-    def __init__(self, amounts: Sequence[Decimal]) -> None:
+    def __init__(self, amounts: Sequence[Decimal], height: float) -> None:
+        self._height = height
         self._most = max(*amounts, Decimal(0)) if amounts else Decimal(0)
         self._span = float(self._most - min(*amounts, Decimal(0))) or 1.0
         self.zero = self.y(Decimal(0))
 
     def y(self, dollars: Decimal) -> float:
-        return round(TOP + float(self._most - dollars) / self._span * (HEIGHT - TOP - BOTTOM), 2)
+        return round(TOP + float(self._most - dollars) / self._span * (self._height - TOP - BOTTOM), 2)
 
     def bar(self, x: float, dollars: Decimal, when: str) -> Bar:
         end = self.y(dollars)

@@ -1,19 +1,56 @@
-"""The home page: what is new."""
+"""The home page: how much is on record, where the money goes, and what is new."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from itertools import groupby
 
 from feeds.entries.details import reporting_delay_note
 from feeds.entries.entry import Entry
+from feeds.entries.matches import category_label
+from feeds.pages.charts import Chart, is_possible_year, share, years_chart
 from feeds.pages.feed_list import FeedRow
 from feeds.pages.page_context import PageContext
+from storage.models import StoredRecord
+from storage.search.spending import SpendingTable
 
-MAX_AWARDS = 8  # with new entries
-MAX_ENTRIES = 3  # of one award and day
+MAX_AWARDS = 5  # with new entries
+MAX_ENTRIES = 2  # of one award and day
+MAX_CATEGORIES = 6  # as bars
+MAX_YEARS = 12  # in the chart
+MAX_COLUMNS = 6  # years in the table
+CHART_HEIGHT = 140.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """What is on record, in figures.
+
+    `spending` has technologies as rows and fiscal years as columns; `categories` are the titles of technologies by
+    slug. `vendors` counts the vendors of the watchlist with a published record, `watched` all vendors. `largest` are
+    the awards with the largest obligations of those signed in `fiscal_year`.
+    """
+
+    spending: SpendingTable
+    categories: Mapping[str, str]
+    vendors: int
+    watched: int
+    fiscal_year: int
+    largest: tuple[StoredRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoryRow:
+    """A technology: its dollars, its bar in per cent of the largest, and its dollars in each year of the table."""
+
+    code: str
+    title: str
+    dollars: Decimal
+    percent: float
+    by_year: tuple[Decimal | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,23 +62,59 @@ class NewOfAward:
 
 
 def render_index(
-    context: PageContext, latest: Sequence[Entry], everything: FeedRow | None, *, today: date, health: str = ""
+    context: PageContext,
+    latest: Sequence[Entry],
+    everything: FeedRow | None,
+    *,
+    today: date,
+    overview: Overview | None = None,
+    health: str = "",
 ) -> bytes:
     """Return the home page.
 
     Args:
         latest: entries, newest first.
         everything: the feed of everything, `None` if there is none.
+        overview: what is on record, `None` for a page without figures.
         health: one line on the state of the sources.
     """
+    years = _years(overview.spending)[-MAX_COLUMNS:] if overview else []
     return context.render(
         "index.html",
         everything=[everything] if everything else [],
         days=list(_days(latest)),
-        updated=latest[0].first_seen if latest else None,
         missing=reporting_delay_note(today),
         health=health,
+        overview=overview,
+        chart=_chart(overview.spending) if overview else None,
+        years=years,
+        categories=_categories(overview, years) if overview else [],
+        max_bars=MAX_CATEGORIES,
     )
+
+
+def _years(spending: SpendingTable) -> list[str]:
+    return [year.code for year in spending.columns if is_possible_year(year.code)]
+
+
+def _chart(spending: SpendingTable) -> Chart | None:
+    known = {year.code: year.total.dollars for year in spending.columns}
+    return years_chart([(int(year), known[year]) for year in _years(spending)[-MAX_YEARS:]], CHART_HEIGHT)
+
+
+def _categories(overview: Overview, years: Sequence[str]) -> list[CategoryRow]:
+    spending = overview.spending
+    most = max((row.total.dollars for row in spending.rows), default=Decimal(0))
+    return [
+        CategoryRow(
+            code=row.code,
+            title=overview.categories.get(row.code) or category_label(row.code),
+            dollars=row.total.dollars,
+            percent=share(row.total.dollars, most),
+            by_year=tuple(cell.dollars if (cell := spending.cells.get((row.code, year))) else None for year in years),
+        )
+        for row in spending.rows
+    ]
 
 
 def _days(latest: Sequence[Entry]) -> Iterator[tuple[date, list[NewOfAward]]]:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from feeds.entries.details import reporting_delay_note
-from feeds.pages.charts import share, years_chart
+from feeds.pages.charts import is_possible_year, share, years_chart
 from feeds.pages.feed_list import FeedRow
 from feeds.pages.page_context import PageContext
 from feeds.pages.timeline import TimelineItem
 from feeds.urls import SubjectKind
 from storage.models import StoredRecord
-from storage.possible_days import is_possible
 from storage.reading.coverage import FIRST_DAY, EarliestAward
 from storage.reading.summaries import SellerRow, SpendRow
 
@@ -74,13 +73,9 @@ class SubjectPage:
     feed: FeedRow | None = None
 
 
-def _is_possible_year(code: str) -> bool:
-    return len(code) == 4 and code.isdigit() and is_possible(date(int(code) or 1, 1, 1))
-
-
 def render_subject(context: PageContext, page: SubjectPage, *, today: date) -> bytes:
     """Return the page."""
-    years = [(int(row.code), row.dollars) for row in page.by_year if _is_possible_year(row.code)]
+    years = [(int(row.code), row.dollars) for row in page.by_year if is_possible_year(row.code)]
     return context.render(
         "subject.html",
         page=page,

@@ -10,9 +10,13 @@ from urllib.parse import unquote
 from sqlalchemy import (
     Select,
     SQLColumnExpression,
+    String,
+    column,
+    exists,
     func,
     or_,
     select,
+    values,
 )
 from sqlalchemy.orm import Session
 from sqlmodel import col
@@ -71,10 +75,10 @@ def matches_by_record(session: Session, keys: Sequence[str], band: str = "") -> 
     matches: dict[str, list[StoredMatch]] = {}
     for first in range(0, len(keys), BATCH_SIZE):
         query = select(*MATCH_COLUMNS).where(col(MatchRow.record_key).in_(keys[first : first + BATCH_SIZE]))
-        for key, signals, action_keys, *values in session.execute(
+        for key, signals, action_keys, *given in session.execute(
             query.where(col(MatchRow.band) == band) if band else query
         ):
-            named: dict[str, Any] = dict(zip(MATCH_NAMES, values, strict=True))
+            named: dict[str, Any] = dict(zip(MATCH_NAMES, given, strict=True))
             found_signals = tuple(StoredSignal(**signal) for signal in signals)
             match = StoredMatch(**named, signals=found_signals, action_keys=tuple(action_keys))
             matches.setdefault(key, []).append(match)
@@ -141,6 +145,14 @@ def known_vendors(session: Session) -> list[tuple[str, str, str]]:
     query = select(col(MatchRow.vendor_id), col(MatchRow.vendor_name), col(MatchRow.vendor_category)).distinct()
     rows = session.execute(query.where(col(MatchRow.band) == MatchBand.PUBLISHED))
     return sorted(((row[0], row[1], row[2]) for row in rows), key=lambda vendor: (vendor[1].casefold(), vendor))
+
+
+def count_matched(session: Session, vendor_ids: Sequence[str]) -> int:
+    """Return how many of these entries of the watchlist have a published match; a look-up each, however many match."""
+    entries = values(column("id", String)).data([(vendor_id,) for vendor_id in vendor_ids]).cte("entries")
+    own = (col(MatchRow.vendor_id) == entries.c.id) & (col(MatchRow.band) == MatchBand.PUBLISHED)
+    found = select(func.count()).select_from(entries).where(exists().where(own).correlate(entries))
+    return (session.scalar(found) or 0) if vendor_ids else 0
 
 
 def known_agencies(session: Session) -> list[tuple[str, str]]:

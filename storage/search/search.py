@@ -7,11 +7,13 @@ order of the result, until there are enough rows.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
     SQLColumnExpression,
     and_,
     collate,
@@ -25,8 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.concerned import concerns_event
-from storage.models import StoredEvent, StoredRecord
+from storage.concerned import concerns_all, concerns_event
+from storage.models import AWARDS, MatchBand, StoredEvent, StoredRecord
 from storage.reading.coverage import DEFENSE
 from storage.reading.events import load_events
 from storage.reading.records import BATCH_SIZE, records_by_key
@@ -39,9 +41,9 @@ from storage.search.filters import (
     withdrawn_filter,
 )
 from storage.search.full_text import Condition, Dialect, is_agency_code
-from storage.search.index import department_of, sort_key_of
+from storage.search.index import department_of, first_sort_key, sort_key_of
 from storage.search.query import BandFilter, InvalidQuery, Query
-from storage.tables import EventRow, MatchRow, SearchRow
+from storage.tables import EventRow, MatchRow, RecordRow, SearchRow
 
 BAD_CURSOR = "the place to go on from cannot be read; begin again without it"
 event_signed = func.coalesce(col(EventRow.signed), date.min)  # to order events by
@@ -93,6 +95,28 @@ def may_lack_defense_awards(session: Session, query: Query) -> bool:
     found = select(col(SearchRow.record_key)).where(*record_conditions(query, dialect_of(session))).limit(1)
     of_defense = found.where(col(SearchRow.department).in_(DEFENSE))
     return session.scalar(of_defense) is not None or session.scalar(found) is None
+
+
+def largest_awards(session: Session, since: date, until: date, limit: int) -> list[StoredRecord]:
+    """Return the published awards signed in a period with the most obligated to date, the largest first.
+
+    Without awards that have an amount warning, and those of which only some actions concern the watchlist.
+    """
+    period = first_sort_key(since), first_sort_key(until + timedelta(days=1)) - 1
+    found: Select[str, Decimal] = select(col(SearchRow.record_key), col(SearchRow.amount).label("amount")).where(
+        col(SearchRow.is_published).is_(True),
+        col(SearchRow.sort_key).between(*period),
+        col(SearchRow.category).in_(AWARDS),
+        col(SearchRow.amount) > Decimal(0),
+    )
+    largest = found.order_by(col(SearchRow.amount).desc()).limit(10 * limit).subquery()
+    whole = exists().where(
+        col(MatchRow.record_key) == largest.c.record_key, col(MatchRow.band) == MatchBand.PUBLISHED, concerns_all()
+    )
+    rows = select(largest.c.record_key).join(RecordRow, col(RecordRow.key) == largest.c.record_key)
+    rows = rows.where(whole, col(RecordRow.amount_warning) == "")
+    rows = rows.order_by(largest.c.amount.desc(), largest.c.record_key).limit(limit)
+    return records_by_key(session, list(session.scalars(rows)))
 
 
 def find_events(session: Session, query: Query, limit: int, before: str = "") -> list[StoredEvent]:

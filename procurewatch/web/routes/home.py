@@ -3,54 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
+from sqlalchemy.orm import Session
 
 from feeds import urls
 from feeds.entries.matches import category_label
 from feeds.entries.source_health import describe_trouble, health_line
 from feeds.pages.feed_list import FeedRow, render_feed_list
-from feeds.pages.index import render_index
+from feeds.pages.index import Overview, render_index
 from feeds.site import LATEST_ON_INDEX
 from feeds.urls import FeedKind
+from monitors.watchlist.model import Kind
 from procurewatch.web.context import WebContext, feed_row, latest_entries
 from procurewatch.web.responses import page_response
+from storage.reading.records import count_matched
 from storage.reading.source_health import load_health
 from storage.reading.summaries import FeedStats
 from storage.search.query import Query
-from storage.search.search import find_events
+from storage.search.search import find_events, largest_awards
+from storage.search.spending import Dimension, spending
+
+MAX_LARGEST = 5
 
 
 def router(context: WebContext) -> APIRouter:
     """Return the routes of the home page."""
     routes = APIRouter()
-    everything = Query(min_change=context.app.settings.feed_min_change)
 
     @routes.api_route("/", methods=["GET", "HEAD"])
     @routes.api_route("/index.html", methods=["GET", "HEAD"])
     def home(request: Request) -> Response:
-        page_context = context.page_context()
         with context.database.reading() as session:
             health = [load_health(session, name, limit) for name, limit in context.app.silences.items()]
             line = health_line(health, context.app.source_titles)
-
-            def build() -> bytes:
-                newest = latest_entries(find_events(session, everything, LATEST_ON_INDEX), page_context)
-                feed = feed_row(FeedKind.ALL, "all", "everything")
-                return render_index(page_context, newest, feed, today=context.today, health=line)
-
-            return page_response(request, context.cached_page(session, urls.INDEX, build, depends_on=line))
+            body = context.cached_page(session, urls.INDEX, lambda: home_page(context, session, line), depends_on=line)
+            return page_response(request, body)
 
     @routes.api_route(f"/{urls.FEED_LIST}", methods=["GET", "HEAD"])
     def feed_list(request: Request) -> Response:
         with context.database.reading() as session:
-
-            def build() -> bytes:
-                feeds = all_feeds(context, context.feed_stats.get(session), context.agencies.get(session))
-                return render_feed_list(context.page_context(), feeds)
-
-            return page_response(request, context.cached_page(session, urls.FEED_LIST, build))
+            body = context.cached_page(session, urls.FEED_LIST, lambda: feed_list_page(context, session))
+            return page_response(request, body)
 
     @routes.api_route("/health", methods=["GET", "HEAD"])
     def health() -> Response:
@@ -75,6 +71,43 @@ def router(context: WebContext) -> APIRouter:
         )
 
     return routes
+
+
+def home_page(context: WebContext, session: Session, health: str) -> bytes:
+    """Return the home page; `health` is one line on the state of the sources."""
+    page_context = context.page_context()
+    everything = Query(min_change=context.app.settings.feed_min_change)
+    return render_index(
+        page_context,
+        latest_entries(find_events(session, everything, LATEST_ON_INDEX), page_context),
+        feed_row(FeedKind.ALL, "all", "everything"),
+        today=context.today,
+        overview=_overview(context, session),
+        health=health,
+    )
+
+
+def feed_list_page(context: WebContext, session: Session) -> bytes:
+    """Return the list of all feeds."""
+    feeds = all_feeds(context, context.feed_stats.get(session), context.agencies.get(session))
+    return render_feed_list(context.page_context(), feeds)
+
+
+def _overview(context: WebContext, session: Session) -> Overview:
+    watchlist, today = context.app.watchlist, context.today
+    table = spending(session, Query(), Dimension.CATEGORY, Dimension.YEAR)
+    this_year = today.year + (today.month >= 10)  # the fiscal year begins in October
+    fiscal_year = max((int(year.code) for year in table.columns if year.code <= str(this_year)), default=this_year)
+    first, last = date(fiscal_year - 1, 10, 1), date(fiscal_year, 9, 30)
+    vendors = [vendor.id for vendor in watchlist.vendors if vendor.kind is Kind.VENDOR]
+    return Overview(
+        spending=table,
+        categories=watchlist.categories,
+        vendors=count_matched(session, vendors),
+        watched=len(vendors),
+        fiscal_year=fiscal_year,
+        largest=tuple(largest_awards(session, first, last, MAX_LARGEST)),
+    )
 
 
 def all_feeds(

@@ -20,7 +20,7 @@ from storage.writing.publication import bump_publication_version
 from storage.writing.save import save_publication
 from tests.app_context import few
 from tests.procurewatch.web.fixtures import CLEARVIEW, sign_in, tree_of
-from tests.records import BABEL, EQUIPMENT, LATER, SEEN, match
+from tests.records import BABEL, CLEARVIEW_FORENSIC, EQUIPMENT, LATER, SEEN, match
 from tests.records import CLEARVIEW as CLEARVIEW_AWARD
 from tests.storage.database_helpers import publish_all, save
 
@@ -85,6 +85,39 @@ def test_what_the_defense_department_has_not_published_is_named_where_it_could_b
     others = ["/search?agency=7012", "/search?vendor=clearview-ai", "/search?category=face-recognition"]
     others += ["/agency/7012.html", "/agency/070.html", "/vendor/clearview-ai.html", "/category/face-recognition.html"]
     assert {path for path in concerned + others if not_public_yet in text(client, path)} == {*concerned}
+
+
+def test_the_home_page_says_how_much_is_on_record_and_where_it_goes(made: Made) -> None:
+    client, database = made
+    assert "$0.00 Awards 0" in text(client, "/")
+    save(database, CLEARVIEW_AWARD, match(CLEARVIEW_AWARD))
+    save(database, BABEL, match(BABEL, "babel-street"))
+    dated = replace(CLEARVIEW_FORENSIC, signed=date(2023, 9, 30))
+    save(database, dated, match(dated, band="review"))
+    shown = text(client, "/")
+    money = sum(action.obligation or 0 for award in (CLEARVIEW_AWARD, BABEL) for action in award.actions)
+    assert f"Obligated, all years ${money:,.2f} Awards 2" in shown
+    assert "Vendors with records 2 of" in shown
+
+
+def test_the_home_page_names_the_largest_awards_of_the_newest_year(made: Made) -> None:
+    client, database = made
+    awards: list[tuple[date, int, dict[str, Any]]] = [
+        (date(2023, 9, 30), 9_000, {}),
+        (date(2023, 10, 1), 100, {}),
+        (date(2024, 9, 30), 300, {}),
+        (date(2024, 9, 1), 8_000, {"band": "review"}),
+        (date(2024, 9, 2), 7_000, {"action_keys": ["other"]}),
+        (date(2024, 9, 3), 200, {}),
+    ]
+    for number, (signed, dollars, extra) in enumerate(awards):
+        action = replace(CLEARVIEW_AWARD.actions[0], key=f"A{number}", signed=signed, obligation=Decimal(dollars))
+        award = replace(CLEARVIEW_AWARD, key=f"K{number}", piid=f"P{number}", actions=(action,))
+        award = replace(award, signed=signed, obligated=Decimal(dollars))
+        save(database, award, match(award, **extra))
+    section = tree_of(client.get("/").content).xpath("//section[@aria-labelledby='largest']")[0]
+    assert section.xpath("string(h2)") == "Largest awards signed in fiscal year 2024"
+    assert section.xpath(".//span[@class='amount']/text()") == ["$300", "$200", "$100"]
 
 
 def test_the_list_of_feeds_has_every_feed(client: Client) -> None:

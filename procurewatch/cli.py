@@ -44,6 +44,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Publish": {
         "serve": ("commands.publish:serve", "Run the website"),
         "feeds": ("commands.publish:feeds", "Write the site and its feeds as files"),
+        "alerts": ("alerts.command:alerts", "Send what is new by mail, chat or webhook"),
     },
     "Decide": {
         "vendors": ("commands.watchlist:vendors", "Show and edit the watchlist"),

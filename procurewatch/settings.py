@@ -11,9 +11,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -113,6 +123,14 @@ class Settings(BaseSettings):
     )
     requests_per_minute: int = Field(600, ge=1, description="rate limit of `serve` for each client")
     poll_hours: float = Field(6, gt=0, le=24 * 31, description="hours between two polls of a source by `run`")
+    alert_hour: int = Field(7, ge=0, le=23, description="hour at which daily, weekly and monthly alerts are sent")
+    alert_time_zone: str = Field("UTC", description="time zone of alert_hour, such as America/New_York")
+    alert_tries: int = Field(
+        10, ge=1, le=100, description="failed tries of a message after which its alert is disabled; see docs/alerts.md"
+    )
+    alerts_to_private_addresses: bool = Field(
+        False, description="whether webhooks and Apprise may reach private networks, this machine and proxies"
+    )
     lookback_days: Days = Field(Lookback().signed, description="every poll covers awards signed in this many days")
     overlap_days: Days = Field(Lookback().overlap, description="days before the last poll that a poll covers again")
     full_sweep_days: Days = Field(Lookback().sweep, description="days that a full sweep covers, to find late records")
@@ -142,6 +160,15 @@ class Settings(BaseSettings):
         """Return the sources of settings, highest priority first."""
         file = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
         return init_settings, env_settings, file
+
+    @field_validator("alert_time_zone")
+    @classmethod
+    def _is_time_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{value!r} is not a time zone; write it as America/New_York") from None
+        return value
 
     @model_validator(mode="after")
     def _name_the_proxy(self) -> Self:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
+from urllib.parse import unquote, urlsplit
 
 from feeds.entries.entry import Entry
 from storage.alerts.models import Subscription
 from storage.models import StoredEvent
+
+MIN_SECRET = 6  # characters of a part of an address that may be a secret
 
 
 class InvalidAddress(ValueError):
@@ -34,17 +38,22 @@ class Refused(Exception):
 class Message:
     """What is sent: the same to every channel.
 
-    `key` is the idempotency key: it is the same when a message is sent again. `subject` is one line. `text` and `html`
-    say the same. `entries` are those of the events, in the same order. `is_test`: somebody tries the channel.
+    `key` is the idempotency key: it is the same when a message is sent again. `title` is what the subscription is
+    about, `subject` one line. `text` and `html` say the same. `entries` are those of the events, in the same order.
+    `whole_url` is a page with all of them, `manage_url` the one that changes the subscription, "" if there is none.
+    `is_test`: somebody tries the channel.
     """
 
     key: str
     subscription: Subscription
+    title: str
     subject: str
     text: str
     html: str
     events: tuple[StoredEvent, ...]
     entries: tuple[Entry, ...]
+    whole_url: str = ""
+    manage_url: str = ""
     is_test: bool = False
 
 
@@ -64,3 +73,17 @@ class Channel(Protocol):
             Undelivered: it is to be tried again.
             Refused: it is not.
         """
+
+
+def without_secrets(text: str, address: str) -> str:
+    """Return a text without the parts of an address that may be secrets: all but its scheme and host."""
+    try:
+        host = urlsplit(address).hostname or ""
+    except ValueError:
+        host = ""
+    rest = address.partition("://")[2]
+    parts = {part for form in (rest, unquote(rest)) for part in re.split(r"[/?&=:@#,;+\s]+", form)}
+    secrets = sorted((part for part in parts if len(part) >= MIN_SECRET and part.lower() != host), key=len)
+    for secret in reversed(secrets):
+        text = text.replace(secret, "[secret]")
+    return text

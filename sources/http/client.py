@@ -1,4 +1,4 @@
-"""The HTTP client of all sources. No other module imports httpx.
+"""The HTTP client of all sources. Only `sources.http.post` imports httpx besides.
 
 It keeps each host's rate limit. It retries temporary failures (no connection, 429, 500, 502 to 504, 520 to 524, an
 empty body) over a new connection, with backoff and jitter, never repeats a rejected request, and raises typed errors.

@@ -141,11 +141,16 @@ def event_path(event: StoredEvent) -> str:
     return f"{award_path(event.record.key)}#{event_anchor(event.part_of or event.id)}"
 
 
+def usaspending_page(key: str) -> str:
+    """Return the URL of an award's page on USAspending.gov."""
+    return f"{USASPENDING}award/{quote(clean(key), safe='-_')}/"
+
+
 def official_page(award: StoredRecord) -> str:
     """Return the URL of the award's official page: the source's, else USAspending's."""
     url = clean(award.url).strip()
     if not re.match(r"https?://[^/\s]", url, re.IGNORECASE):
-        url = f"{USASPENDING}award/{quote(clean(award.key), safe='-_')}/"
+        url = usaspending_page(award.key)
     return quote(url, safe=_URL_CHARACTERS)
 
 

@@ -29,7 +29,8 @@ from feeds.text import (
     pluralize,
 )
 from storage.models import StoredRecord
-from storage.reading.summaries import SellerRow, SpendRow
+from storage.reading.contracts.purchases import PayeeRow
+from storage.reading.summaries import SpendRow
 
 
 def render(name: str, **context: object) -> str:
@@ -92,6 +93,7 @@ def _environment() -> Environment:
         "excerpt": excerpt,
         "published_matches": published_matches,
         "breakdown_path": _breakdown_path,
+        "usaspending_page": urls.usaspending_page,
         "vendor_path": partial(urls.subject_path, urls.SubjectKind.VENDOR),
     }
     return environment
@@ -110,8 +112,8 @@ def _marked(pieces: Iterable[Piece]) -> Markup:
     return Markup(joined)  # noqa: S704  each text in it is escaped
 
 
-def _recipient_path(seller: SellerRow) -> str:
-    return urls.subject_path(urls.SubjectKind.RECIPIENT, urls.recipient_slug(seller.name, seller.uei))
+def _recipient_path(payee: PayeeRow) -> str:
+    return urls.subject_path(urls.SubjectKind.RECIPIENT, urls.recipient_slug(payee.name, payee.uei))
 
 
 def _breakdown_path(row: SpendRow, kind: urls.SubjectKind) -> str:

@@ -7,15 +7,25 @@ from dataclasses import dataclass
 from datetime import date
 
 from feeds.entries.details import reporting_delay_note
+from feeds.entries.ending import EndingAward, ending_award
 from feeds.pages.charts import is_possible_year, share, years_chart
 from feeds.pages.feed_list import FeedRow
 from feeds.pages.page_context import PageContext
 from feeds.pages.timeline import TimelineItem
+from feeds.text import pluralize
 from feeds.urls import SubjectKind
+from storage.competition import Competition
 from storage.models import StoredRecord
+from storage.reading.contracts.purchases import CompetitionRow, PayeeRow, VehicleRow
 from storage.reading.coverage import FIRST_DAY, EarliestAward
-from storage.reading.summaries import SellerRow, SpendRow
+from storage.reading.summaries import SpendRow
 
+MAX_SINCE = 200  # entries since a day
+COMPETITION_LABELS = {
+    Competition.COMPETED: "Competed",
+    Competition.NOT_COMPETED: "Not competed",
+    Competition.UNKNOWN: "Not stated",
+}
 KICKERS = {
     SubjectKind.VENDOR: "Vendor",
     SubjectKind.AGENCY: "Agency",
@@ -43,11 +53,21 @@ class Breakdown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BuyingAgency:
+    """The agency that a page on a vendor or technology is narrowed to."""
+
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectPage:
     """The data of the page. `about` is one line; `search` is the URL query that finds all its records.
 
     `coverage` says which contracts were read completely, in sentences. `may_lack_defense`: recent awards of the Defense
-    Department may be missing.
+    Department may be missing. `buyer` is the agency that the page is narrowed to. `vehicles` are of `vehicles_in_all`,
+    `ending` the first to end of `ending_in_all`. `newest` are the entries that were first seen since `seen_since`, or
+    the newest few without it; `recent_entries` counts those of the last month, which began on `recent_since`.
     """
 
     kind: SubjectKind
@@ -55,6 +75,7 @@ class SubjectPage:
     title: str
     about: str
     search: str
+    buyer: BuyingAgency | None = None
     names: tuple[KnownAs, ...] = ()
     sources: tuple[str, ...] = ()
     note: str = ""
@@ -62,13 +83,22 @@ class SubjectPage:
     publications_in_all: int = 0
     by_year: tuple[SpendRow, ...] = ()
     breakdowns: tuple[Breakdown, ...] = ()
-    sellers: tuple[SellerRow, ...] = ()
+    payees: tuple[PayeeRow, ...] = ()
+    vehicles: tuple[VehicleRow, ...] = ()
+    vehicles_in_all: int = 0
+    competition: tuple[CompetitionRow, ...] = ()
+    ending: tuple[StoredRecord, ...] = ()
+    ending_in_all: int = 0
     earliest: tuple[EarliestAward, ...] = ()
     coverage: tuple[str, ...] = ()
     may_lack_defense: bool = True
     notices: tuple[StoredRecord, ...] = ()
+    documents: tuple[StoredRecord, ...] = ()
     use_cases: tuple[StoredRecord, ...] = ()
     newest: tuple[TimelineItem, ...] = ()
+    seen_since: date | None = None
+    recent_since: date | None = None
+    recent_entries: int = 0
     awards: tuple[StoredRecord, ...] = ()
     feed: FeedRow | None = None
 
@@ -83,10 +113,20 @@ def render_subject(context: PageContext, page: SubjectPage, *, today: date) -> b
         chart=years_chart(years),
         total=sum(row.dollars for row in page.by_year),
         breakdowns=[(breakdown, _with_bars(breakdown.rows)) for breakdown in page.breakdowns if breakdown.rows],
-        others=[seller for seller in page.sellers if seller.is_other],
+        competition=[(COMPETITION_LABELS[Competition(row.competition)], row) for row in page.competition],
+        ending=_ending(page, today if context.served else None),
         missing=reporting_delay_note(today) if page.may_lack_defense else "",
         first_day=FIRST_DAY,
+        recent=_recent(page.recent_entries),
     )
+
+
+def _recent(count: int) -> str:
+    return f"more than {MAX_SINCE} entries" if count > MAX_SINCE else pluralize(count, "entry", "entries")
+
+
+def _ending(page: SubjectPage, today: date | None) -> list[EndingAward]:
+    return [ending_award(record, today) for record in page.ending]
 
 
 def _with_bars(rows: Sequence[SpendRow]) -> list[tuple[SpendRow, float]]:

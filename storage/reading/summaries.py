@@ -74,17 +74,6 @@ class SpendRow:
     awards: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SellerRow:
-    """A company paid for a vendor's products. `is_other`: it is not the vendor itself, but a reseller."""
-
-    name: str
-    uei: str
-    is_other: bool
-    awards: int
-    dollars: Decimal
-
-
 def keys_in_scope(subject: SummaryScope) -> Select[str]:
     """Return the query for the keys of the published records in a scope."""
     matched = select(col(MatchRow.record_key)).where(*_matches_in_scope(subject))
@@ -117,7 +106,7 @@ def spending(session: Session, subject: SummaryScope, groups: Sequence[GroupBy])
 
     One statement reads the actions once for all kinds, because a department may have tens of thousands.
     """
-    actions = _obligations(subject).cte("obligations")
+    actions = obligations(subject).cte("obligations")
     found: dict[GroupBy, list[SpendRow]] = {by: [] for by in groups}
     for kind, code, name, dollars, awards in session.execute(union_all(*(_sums(actions, by) for by in groups))):
         row = SpendRow(code=code or "", name=name or code or "", dollars=dollars, awards=awards)
@@ -127,7 +116,7 @@ def spending(session: Session, subject: SummaryScope, groups: Sequence[GroupBy])
     return found
 
 
-def _obligations(subject: SummaryScope) -> Select[*tuple[Any, ...]]:
+def obligations(subject: SummaryScope) -> Select[*tuple[Any, ...]]:
     """Return the query for the obligations of the awards in a scope: one row per action."""
     signed = col(ActionRow.signed)
     # The fiscal year ends with September.
@@ -177,39 +166,6 @@ def dollars_of(session: Session, action_keys: Sequence[str]) -> Decimal:
     query = select(func.sum(col(ActionRow.obligation)))
     query = query.where(col(ActionRow.key).in_(action_keys), col(ActionRow.removed).is_(None))
     return session.scalar(query) or Decimal(0)
-
-
-def sellers_of(session: Session, vendor_id: str) -> list[SellerRow]:
-    """Return who is paid for a vendor's products, most awards first.
-
-    `dollars` is the sum of what the awards' sources state as obligated to date. Of an award that is only partly about
-    the vendor, the actions that are count.
-    """
-    query = select(
-        col(RecordRow.recipient_name),
-        col(RecordRow.recipient_uei),
-        col(RecordRow.obligated),
-        col(MatchRow.via_reseller),
-        col(MatchRow.action_keys),
-    ).join(MatchRow, col(MatchRow.record_key) == col(RecordRow.key))
-    query = query.where(
-        col(MatchRow.vendor_id) == vendor_id,
-        col(MatchRow.band) == MatchBand.PUBLISHED,
-        _is_award(),
-        col(RecordRow.recipient_name) != "",
-    )
-    found: dict[tuple[str, bool], SellerRow] = {}
-    for name, uei, obligated, is_other, action_keys in session.execute(query):
-        dollars = dollars_of(session, action_keys) if action_keys else obligated or Decimal(0)
-        known = found.get((uei or name, is_other))
-        found[uei or name, is_other] = SellerRow(
-            name=name,
-            uei=uei,
-            is_other=is_other,
-            awards=(known.awards if known else 0) + 1,
-            dollars=(known.dollars if known else Decimal(0)) + dollars,
-        )
-    return sorted(found.values(), key=lambda seller: (-seller.awards, seller.name))
 
 
 def count_about(session: Session, subject: SummaryScope) -> tuple[int, int]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from feeds import urls
 from feeds.entries.matches import category_label
-from feeds.pages.subject import Breakdown, KnownAs, SubjectPage, render_subject
+from feeds.pages.subject import MAX_SINCE, Breakdown, BuyingAgency, KnownAs, SubjectPage, render_subject
 from feeds.pages.timeline import TimelineItem, timeline_item
 from feeds.urls import FeedKind, SubjectKind
 from monitors.watchlist.model import Vendor
 from procurewatch.web.context import WebContext, feed_row
 from procurewatch.web.responses import ErrorResponse, page_response
 from storage.models import StoredEvent
+from storage.reading.contracts.expiring import awards_ending, count_ending
+from storage.reading.contracts.purchases import competition_in, payees_of, vehicles_of
 from storage.reading.coverage import earliest_awards, may_lack_defense
 from storage.reading.records import known_agencies, known_vendors
 from storage.reading.summaries import (
@@ -29,14 +31,15 @@ from storage.reading.summaries import (
     open_notices,
     publications_about,
     published_recipients,
-    sellers_of,
     spending,
 )
-from storage.search.query import Query
-from storage.search.search import find_events
+from storage.search.query import InvalidQuery, Query, read_query
+from storage.search.search import count_events_since, find_events
 from storage.search.tokenize import tokenize
 
 MAX_EVENTS = 8
+MAX_DOCUMENTS = 5
+MONTH = timedelta(days=30)
 MAX_AWARDS = 25
 MAX_ROWS = 15  # of a breakdown
 DEPARTMENT_CODE_LENGTH = 3  # the Treasury's; codes of sub-agencies have four characters
@@ -47,14 +50,41 @@ BREAKDOWNS = {
     GroupBy.RECIPIENT: ("Who is paid", SubjectKind.RECIPIENT),
 }
 
-Find = Callable[[WebContext, Session, str], SubjectPage | None]
+NARROWED = (SubjectKind.VENDOR, SubjectKind.CATEGORY)  # pages that can be narrowed to one agency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A vendor, agency, technology or recipient: its page without the records, and how these are found.
+
+    `query` finds its records and `feed` its entries, `None` if it has no feed. `groups` are what its spending is broken
+    down by, besides the fiscal years.
+    """
+
+    page: SubjectPage
+    scope: SummaryScope
+    query: Query
+    feed: Query | None
+    groups: Sequence[GroupBy]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Narrowed:
+    """What a page is narrowed to: the code of the buying agency, and the first day of its newest entries."""
+
+    agency: str = ""
+    seen_since: date | None = None
+
+
+EVERYTHING = Narrowed()
+Find = Callable[[WebContext, Session, str], Subject | None]
 
 
 def router(context: WebContext) -> APIRouter:
     """Return the routes of the pages on vendors, agencies, technologies and recipients."""
     routes = APIRouter()
-    for kind, find in FINDERS.items():
-        routes.add_api_route(f"/{kind}/{{name}}.html", _page(context, kind, find), methods=["GET", "HEAD"], name=kind)
+    for kind in FINDERS:
+        routes.add_api_route(f"/{kind}/{{name}}.html", _page(context, kind), methods=["GET", "HEAD"], name=kind)
     return routes
 
 
@@ -62,27 +92,68 @@ class NoSuchSubject(Exception):
     """No stored record is about this vendor, agency, technology or recipient."""
 
 
-def _page(context: WebContext, kind: SubjectKind, find: Find) -> Callable[[str, Request], Response]:
+def subject_page(
+    context: WebContext, session: Session, kind: SubjectKind, name: str, narrowed: Narrowed = EVERYTHING
+) -> bytes:
+    """Return the page of a subject; `name` is that in its path.
+
+    Raises:
+        NoSuchSubject: no stored record is about it.
+        InvalidQuery: it cannot be narrowed to that agency.
+    """
+    subject = FINDERS[kind](context, session, name)
+    if subject is None:
+        raise NoSuchSubject
+    page = _filled(context, session, _narrow(context, session, subject, narrowed.agency), narrowed.seen_since)
+    return render_subject(context.page_context(depth=1), page, today=context.today)
+
+
+def _page(context: WebContext, kind: SubjectKind) -> Callable[[str, Request], Response]:
     def page(name: str, request: Request) -> Response:
-        page_context, hour = context.page_context(depth=1), datetime.now(UTC).hour  # open notices close during the day
-        with context.database.reading() as session:
-
-            def build() -> bytes:
-                found = find(context, session, name)
-                if found is None:
-                    raise NoSuchSubject
-                return render_subject(page_context, found, today=context.today)
-
-            try:
-                body = context.cached_page(session, (kind, name), build, depends_on=hour)
-            except NoSuchSubject:
-                return ErrorResponse(404, "There is no such page; / lists all feeds and their pages.")
+        hour = datetime.now(UTC).hour  # open notices close during the day
+        try:
+            narrowed = _read_narrowed(request)
+            with context.database.reading() as session:
+                key = (kind, name, narrowed.agency, narrowed.seen_since)
+                body = context.cached_page(
+                    session, key, lambda: subject_page(context, session, kind, name, narrowed), depends_on=hour
+                )
+        except NoSuchSubject:
+            return ErrorResponse(404, "There is no such page; / lists all feeds and their pages.")
+        except InvalidQuery as error:
+            return ErrorResponse(400, str(error))
         return page_response(request, body)
 
     return page
 
 
-def _vendor(context: WebContext, session: Session, name: str) -> SubjectPage | None:
+def _read_narrowed(request: Request) -> Narrowed:
+    """Return what a URL narrows a page to. Raises `InvalidQuery` if a value is invalid."""
+    wanted = ("agency", "seen_since")
+    query = read_query([pair for pair in request.query_params.multi_items() if pair[0] in wanted])
+    if len(query.agency) > 1:
+        raise InvalidQuery("agency is given more than once")
+    return Narrowed(agency="".join(query.agency).upper(), seen_since=query.seen_since)
+
+
+def _narrow(context: WebContext, session: Session, subject: Subject, agency: str) -> Subject:
+    """Return a subject narrowed to what one agency buys. Raises `InvalidQuery` if that cannot be."""
+    if not agency:
+        return subject
+    if subject.page.kind not in NARROWED:
+        raise InvalidQuery("only the pages of vendors and technologies can be narrowed to an agency")
+    name = context.agencies.get(session).get(agency)
+    if name is None:
+        raise InvalidQuery(f"no records of agency {agency}; write the agency's code, as 7012")
+    query = replace(subject.query, agency=(agency.lower(),))
+    feed = replace(subject.feed, agency=(agency.lower(),)) if subject.feed else None
+    page = replace(subject.page, buyer=BuyingAgency(code=agency, name=name or agency), search=query.url_query())
+    groups = [by for by in subject.groups if by is not GroupBy.AGENCY]
+    scope = replace(subject.scope, agency=agency)
+    return replace(subject, page=page, scope=scope, query=query, feed=feed, groups=groups)
+
+
+def _vendor(context: WebContext, session: Session, name: str) -> Subject | None:
     listed = next((each for each in context.app.watchlist.vendors if urls.matches_slug(each.id, name)), None)
     stored = next((each for each in known_vendors(session) if urls.matches_slug(each[0], name)), None)
     slug = listed.id if listed else stored[0] if stored else None
@@ -101,13 +172,12 @@ def _vendor(context: WebContext, session: Session, name: str) -> SubjectPage | N
         names=tuple(_known_as(listed)) if listed else (),
         sources=listed.sources if listed else (),
         note=listed.note if listed else "",
-        sellers=tuple(sellers_of(session, slug)),
         feed=feed_row(FeedKind.VENDOR, slug, title),
     )
-    return _filled(context, page, session, subject, _feed(context, query), [GroupBy.AGENCY])
+    return Subject(page=page, scope=subject, query=query, feed=_feed(context, query), groups=[GroupBy.AGENCY])
 
 
-def _agency(context: WebContext, session: Session, name: str) -> SubjectPage | None:
+def _agency(context: WebContext, session: Session, name: str) -> Subject | None:
     found = next((each for each in known_agencies(session) if urls.matches_slug(each[0], name)), None)
     if found is None:
         return None
@@ -123,10 +193,11 @@ def _agency(context: WebContext, session: Session, name: str) -> SubjectPage | N
         search=query.url_query(),
         feed=feed_row(FeedKind.AGENCY, code, title or code),
     )
-    return _filled(context, page, session, subject, _feed(context, query), [*parts, GroupBy.VENDOR, GroupBy.RECIPIENT])
+    groups = [*parts, GroupBy.VENDOR, GroupBy.RECIPIENT]
+    return Subject(page=page, scope=subject, query=query, feed=_feed(context, query), groups=groups)
 
 
-def _category(context: WebContext, session: Session, name: str) -> SubjectPage | None:
+def _category(context: WebContext, session: Session, name: str) -> Subject | None:  # noqa: ARG001
     known = {
         **{vendor.category: "" for vendor in context.app.watchlist.vendors},
         **context.app.watchlist.categories,
@@ -144,12 +215,11 @@ def _category(context: WebContext, session: Session, name: str) -> SubjectPage |
         search=query.url_query(),
         feed=feed_row(FeedKind.CATEGORY, slug, title),
     )
-    return _filled(
-        context, page, session, subject, _feed(context, query), [GroupBy.VENDOR, GroupBy.AGENCY, GroupBy.RECIPIENT]
-    )
+    groups = [GroupBy.VENDOR, GroupBy.AGENCY, GroupBy.RECIPIENT]
+    return Subject(page=page, scope=subject, query=query, feed=_feed(context, query), groups=groups)
 
 
-def _recipient(context: WebContext, session: Session, name: str) -> SubjectPage | None:
+def _recipient(context: WebContext, session: Session, name: str) -> Subject | None:  # noqa: ARG001
     found = [each for each in published_recipients(session) if urls.matches_slug(urls.recipient_slug(*each), name)]
     if not found:
         return None
@@ -168,7 +238,7 @@ def _recipient(context: WebContext, session: Session, name: str) -> SubjectPage 
         search=query.url_query(),
         names=tuple(names),
     )
-    return _filled(context, page, session, subject, None, [GroupBy.VENDOR, GroupBy.AGENCY])
+    return Subject(page=page, scope=subject, query=query, feed=None, groups=[GroupBy.VENDOR, GroupBy.AGENCY])
 
 
 def _feed(context: WebContext, query: Query) -> Query:
@@ -176,37 +246,56 @@ def _feed(context: WebContext, query: Query) -> Query:
     return replace(query, min_change=context.app.settings.feed_min_change)
 
 
-def _filled(  # noqa: PLR0917  each is one part of the page
-    context: WebContext,
-    page: SubjectPage,
-    session: Session,
-    subject: SummaryScope,
-    feed: Query | None,
-    groups: Sequence[GroupBy],
-) -> SubjectPage:
-    """Return the page with everything stored about its subject.
-
-    Args:
-        feed: the query of its feed, if it has one.
-        groups: what its spending is broken down by, besides the fiscal years.
-    """
-    spent = spending(session, subject, [GroupBy.YEAR, *groups])
-    awards, publications = count_about(session, subject)
-    now = datetime.now(UTC)
+def _filled(context: WebContext, session: Session, subject: Subject, seen_since: date | None) -> SubjectPage:
+    """Return the page of a subject with everything stored about it."""
+    page, scope = _with_purchases(context, session, subject), subject.scope
+    awards, publications = count_about(session, scope)
     has_earliest = page.kind is not SubjectKind.RECIPIENT
-    return replace(
+    page = replace(
         page,
         awards_in_all=awards,
         publications_in_all=publications,
+        earliest=tuple(earliest_awards(session, scope, MAX_EVENTS)) if has_earliest else (),
+        coverage=context.coverage(session, _entries(context, scope), scope.agency),
+        may_lack_defense=may_lack_defense(session, scope),
+        notices=tuple(open_notices(session, scope, datetime.now(UTC))),
+        documents=tuple(publications_about(session, scope, "document", MAX_DOCUMENTS)),
+        use_cases=tuple(publications_about(session, scope, "use-case")),
+        awards=tuple(awards_about(session, scope, MAX_AWARDS)),
+    )
+    return _with_entries(context, session, page, subject.feed, seen_since) if subject.feed else page
+
+
+def _with_purchases(context: WebContext, session: Session, subject: Subject) -> SubjectPage:
+    """Return the page of a subject with its spending: when, by whom, to whom, under which contracts, how competed."""
+    scope = subject.scope
+    spent = spending(session, scope, [GroupBy.YEAR, *subject.groups])
+    vehicles, vehicles_in_all = vehicles_of(session, scope, MAX_ROWS)
+    return replace(
+        subject.page,
         by_year=tuple(spent[GroupBy.YEAR]),
-        breakdowns=tuple(_breakdown(by, spent[by]) for by in groups),
-        earliest=tuple(earliest_awards(session, subject, MAX_EVENTS)) if has_earliest else (),
-        coverage=context.coverage(session, _entries(context, subject), subject.agency),
-        may_lack_defense=may_lack_defense(session, subject),
-        notices=tuple(open_notices(session, subject, now)),
-        use_cases=tuple(publications_about(session, subject, "use-case")),
-        newest=_timeline(find_events(session, feed, MAX_EVENTS)) if feed else (),
-        awards=tuple(awards_about(session, subject, MAX_AWARDS)),
+        breakdowns=tuple(_breakdown(by, spent[by]) for by in subject.groups),
+        payees=tuple(payees_of(session, scope)) if scope.vendor else (),
+        vehicles=tuple(vehicles),
+        vehicles_in_all=vehicles_in_all,
+        competition=tuple(competition_in(session, scope)),
+        ending=tuple(awards_ending(session, scope, context.today, limit=MAX_ROWS)),
+        ending_in_all=count_ending(session, scope, context.today),
+    )
+
+
+def _with_entries(
+    context: WebContext, session: Session, page: SubjectPage, feed: Query, seen_since: date | None
+) -> SubjectPage:
+    """Return the page with its newest entries: all since a day, if one is given, and otherwise the newest few."""
+    month_ago = context.today - MONTH
+    limit = MAX_SINCE if seen_since else MAX_EVENTS
+    return replace(
+        page,
+        newest=_timeline(find_events(session, replace(feed, seen_since=seen_since), limit)),
+        seen_since=seen_since,
+        recent_since=month_ago,
+        recent_entries=count_events_since(session, feed, month_ago, MAX_SINCE + 1),
     )
 
 

@@ -20,7 +20,7 @@ from storage.writing.publication import bump_publication_version
 from storage.writing.save import save_publication
 from tests.app_context import few
 from tests.procurewatch.web.fixtures import CLEARVIEW, sign_in, tree_of
-from tests.records import BABEL, CLEARVIEW_FORENSIC, EQUIPMENT, LATER, SEEN, match
+from tests.records import BABEL, CLEARVIEW_FORENSIC, EQUIPMENT, LATER, SEEN, SOLE_SOURCE, acted, match
 from tests.records import CLEARVIEW as CLEARVIEW_AWARD
 from tests.storage.database_helpers import publish_all, save
 
@@ -170,11 +170,58 @@ def test_a_vendor_shows_names_spending_and_resellers(client: Client) -> None:
     assert "U.S. Customs and Border Protection" in shown
     assert "CARAHSOFT TECHNOLOGY CORP" in shown
     assert "first purchase" not in shown.lower()
-    earliest = shown.partition("Earliest awards")[2].partition("Newest entries")[0]
+    earliest = shown.partition("Earliest awards")[2].partition("The newest")[0]
     assert "not checked" in earliest
     assert "Avail" not in earliest, "another vendor's"
     assert client.get("/vendor/nobody.html").status_code == 404
     assert client.get("/vendor/cellebrite.atom").headers["content-type"].startswith("application/atom+xml")
+
+
+def test_a_vendor_shows_vehicles_competition_ends_and_options(made: Made) -> None:
+    client, database = made
+    ends = datetime.now(UTC).date() + timedelta(days=42)
+    options = {"may_end": ends + timedelta(days=365), "exercised": Decimal("2287500.00"), "ceiling": Decimal(3000000)}
+    parent = {"parent_piid": "HSHQDC12D00013", "parent_key": "CONT_IDV_HSHQDC12D00013_7001"}
+    order = replace(CLEARVIEW_AWARD, **SOLE_SOURCE, ends=ends, **options, **parent)  # type: ignore[arg-type]
+    save(database, order, match(order))
+    for path in ("/vendor/clearview-ai.html", "/agency/7012.html", "/category/face-recognition.html"):
+        shown = text(client, path)
+        vehicles = shown.partition("Contract vehicles")[2].partition("Competition")[0]
+        assert "HSHQDC12D00013 CLEARVIEW AI, INC. 1 $2,287,500.00" in vehicles
+        assert "Not competed ONLY ONE SOURCE-OTHER (FAR 6.302-1 OTHER) 1 $2,287,500.00" in shown
+        ending = shown.partition("When contracts end")[2].partition("Earliest awards")[0]
+        assert f"{ends} in 42 days CLEARVIEW AI, INC." in ending
+        assert f"until {ends + timedelta(days=365)}, $712,500.00" in ending
+    links = tree_of(client.get("/vendor/clearview-ai.html").content).xpath("//section[@aria-labelledby='vehicles']//a")
+    assert [link.get("href") for link in links] == ["https://www.usaspending.gov/award/CONT_IDV_HSHQDC12D00013_7001/"]
+
+
+def test_a_vendor_is_narrowed_to_an_agency(client: Client) -> None:
+    whole = tree_of(client.get("/vendor/cellebrite.html").content)
+    [href] = whole.xpath("//a[text()='U.S. Immigration and Customs Enforcement']/@href")
+    page = tree_of(client.get(f"/vendor/cellebrite.html{href}").content)
+    total = "//dl[@class='sums']//dd/text()"
+    by_agency = "//tr[th/a='U.S. Immigration and Customs Enforcement']/td[last()]/text()"
+    assert page.xpath(total)[0] == whole.xpath(by_agency)[0] != whole.xpath(total)[0]
+    assert "U.S. Customs and Border Protection" not in page.text_content()
+    assert page.xpath("//a[text()='All records']/@href") == ["../search?vendor=cellebrite&agency=7012"]
+    for refused in ("/vendor/cellebrite.html?agency=9999", "/agency/7012.html?agency=7014"):
+        assert client.get(refused).status_code == 400
+
+
+def test_what_is_new_on_a_page_is_what_was_first_seen_since_a_day(made: Made) -> None:
+    client, database = made
+    save(database, CLEARVIEW_AWARD, match(CLEARVIEW_AWARD))
+    save(database, acted(CLEARVIEW_AWARD, "P00009", "2026-11-01", "250000.00"), match(CLEARVIEW_AWARD), now=LATER)
+
+    def titles(query: str) -> list[str]:
+        page = tree_of(client.get(f"/vendor/clearview-ai.html{query}").content)
+        return list(page.xpath("//section[@aria-labelledby='newest']//p[@class='told']/a/text()"))
+
+    assert [len(titles(f"?seen_since={day}")) for day in (SEEN.date(), LATER.date(), date(2027, 1, 1))] == [2, 1, 0]
+    assert "P00009" in titles(f"?seen_since={LATER.date()}")[0]
+    assert "No entries first seen since 2027-01-01." in text(client, "/vendor/clearview-ai.html?seen_since=2027-01-01")
+    assert client.get("/vendor/clearview-ai.html?seen_since=soon").status_code == 400
 
 
 def test_agencies_technologies_and_recipients_have_pages(client: Client) -> None:
@@ -283,7 +330,7 @@ def test_pages_say_which_contracts_were_read(client: Client, path: str) -> None:
     page = tree_of(client.get(f"/{path}").content)
     lines = [line.text for line in page.xpath("//ul[@aria-label='Coverage']/li")]
     assert any("all contracts since 2020-09-30 have been read; earlier ones" in line.lower() for line in lines), lines
-    assert "awards signed after" in lines[-1]
+    assert ("awards signed after" in lines[-1]) == path.startswith("search")
     assert "search" not in path or "have been read" in client.get(f"/{path}").text.partition("Cite this search")[2]
 
 

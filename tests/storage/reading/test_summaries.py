@@ -19,7 +19,6 @@ from storage.reading.summaries import (
     feed_stats,
     published_among,
     published_recipients,
-    sellers_of,
     spending,
 )
 from storage.tables import CoverageRow
@@ -80,24 +79,6 @@ def test_spending_by_agency_vendor_and_recipient(stored: Database) -> None:
     ]
     assert rows(stored, SummaryScope(recipients=("PANAMERICA COMPUTERS, INC.",)), GroupBy.VENDOR)[0][1] == babel
     assert rows(stored, SummaryScope(category="face-recognition", agency="7014"), GroupBy.YEAR) == []
-
-
-def test_sellers_and_resellers(stored: Database) -> None:
-    with stored.reading() as session:
-        (seller,) = sellers_of(session, "babel-street")
-        (own,) = sellers_of(session, "clearview-ai")
-    assert (seller.name, seller.is_other, seller.awards) == ("PANAMERICA COMPUTERS, INC.", True, 1)
-    assert (own.is_other, own.awards, own.dollars) == (False, 2, Decimal("3390000.00"))
-
-
-def test_a_seller_is_paid_for_the_actions_that_the_match_concerns(database: Database) -> None:
-    first, second, *_ = CLEARVIEW.actions
-    save(database, CLEARVIEW, match(CLEARVIEW, action_keys=[first.key, second.key]))
-    with database.reading() as session:
-        (seller,) = sellers_of(session, "clearview-ai")
-    assert first.obligation is not None
-    assert second.obligation is not None
-    assert seller.dollars == first.obligation + second.obligation != CLEARVIEW.obligated
 
 
 def test_matches_pending_review_are_not_counted(stored: Database) -> None:

@@ -1,0 +1,43 @@
+"""Contracts and orders that end soon."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from storage.competition import PROCURED
+from storage.models import StoredRecord
+from storage.reading.records import records_by_key
+from storage.reading.summaries import SummaryScope, keys_in_scope
+from storage.tables import RecordRow
+
+SOON = timedelta(days=90)
+
+
+def awards_ending(
+    session: Session, subject: SummaryScope, since: date, until: date = date.max, limit: int | None = None
+) -> list[StoredRecord]:
+    """Return the contracts and orders in a scope whose period ends between two days, the earliest first.
+
+    The end is the last day with the options exercised so far. One that has ended, or whose end is not stated, is in
+    none.
+    """
+    query = select(col(RecordRow.key)).where(*_ends(subject, since, until))
+    keys = session.scalars(query.order_by(col(RecordRow.ends), col(RecordRow.key)).limit(limit))
+    return records_by_key(session, list(keys))
+
+
+def count_ending(session: Session, subject: SummaryScope, since: date, until: date = date.max) -> int:
+    """Return the number of contracts and orders in a scope whose period ends between two days."""
+    return session.scalar(select(func.count()).select_from(RecordRow).where(*_ends(subject, since, until))) or 0
+
+
+def _ends(subject: SummaryScope, since: date, until: date) -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(RecordRow.key).in_(keys_in_scope(subject)),
+        col(RecordRow.category).in_(PROCURED),
+        col(RecordRow.ends).between(since, until),
+    )

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 MAX_REASON_LENGTH = 500
 WHAT_TO_DO = "run procurewatch db check, then procurewatch db restore with a backup (docs/database.md)"
 NOT_UTF8 = "it contains text that is not UTF-8"
 DISK_FULL = "53100"  # of PostgreSQL
 DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+LOCKED_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+# Of PostgreSQL: connection, resources, operator intervention (https://www.postgresql.org/docs/current/errcodes-appendix.html)
+UNAVAILABLE_CLASSES = frozenset({"08", "53", "57"})
 DAMAGE_STATES = frozenset({"XX001", "XX002", "58P01"})  # of PostgreSQL: data, index, a missing file
 
 
@@ -53,6 +57,19 @@ def is_damage(error: BaseException | None) -> bool:
         or is_undecodable
         or getattr(cause, "sqlstate", None) in DAMAGE_STATES
     )
+
+
+def is_unavailable(error: BaseException | None) -> bool:
+    """Whether the database cannot be used now and may be used soon: its server is away, or it is locked."""
+    if isinstance(error, NoFreeConnection):
+        return True
+    if not isinstance(error, (OperationalError, InterfaceError)):
+        return False
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is not None:
+        return code & 0xFF in LOCKED_CODES
+    state = getattr(error.orig, "sqlstate", None)  # without one, the server has not answered
+    return error.connection_invalidated or state is None or str(state)[:2] in UNAVAILABLE_CLASSES
 
 
 def explain_database_error(error: DBAPIError) -> str:

@@ -71,6 +71,8 @@ def describe_trouble(health: SourceHealth) -> str:
     """Return since when and why a source is unavailable, "" if it is available."""
     if not health.last_run:
         return "has not been polled yet"
+    if health.is_ahead:
+        return f"its last poll is dated {format_time(health.last_run)}, in the future: a clock is wrong, or was"
     if health.unfinished:
         return "; ".join(shorten(one_line(str(part)), 240) for part in health.unfinished)
     if not health.incident and health.last_good:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import socket
 import threading
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from starlette_compress import CompressMiddleware, add_compress_type
 from procurewatch.context import AppContext
 from procurewatch.web.api.routes import make_api
 from procurewatch.web.context import WebContext
-from procurewatch.web.routes import awards, exports, feeds, home, review, search, site_files, subjects
+from procurewatch.web.routes import awards, exports, feeds, health, home, review, search, site_files, subjects
 from procurewatch.web.security.addresses import Proxies
 from procurewatch.web.security.connections import ConnectionLimits
 from procurewatch.web.security.guard import API, RequestGuard, RequestRejected, server_error
@@ -69,7 +68,8 @@ def make_app(app: AppContext, base_url: str) -> Starlette:
 def make_pages(context: WebContext) -> FastAPI:
     """Return the application of the pages, feeds and files."""
     pages = FastAPI(title="Procurewatch", docs_url=None, redoc_url=None, openapi_url=None)
-    routers = (home, search, feeds, exports, awards, subjects, review, site_files)  # site_files matches every path
+    # site_files matches every path.
+    routers = (home, health, search, feeds, exports, awards, subjects, review, site_files)
     for routes in routers:
         pages.include_router(routes.router(context))
     pages.add_exception_handler(RequestRejected, review.rejected)
@@ -85,7 +85,8 @@ def site_running(app: AppContext, host: str, port: int, site_url: str) -> Iterat
         OSError: the port is in use.
         RuntimeError: the server has ended by itself, which sets `app.stop`.
     """
-    with _listening(host, port) as listening:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family) as listening:
         name = f"[{host}]" if ":" in host else host
         base_url = site_url or app.settings.site_url or f"http://{name}:{listening.getsockname()[1]}"
         server = make_server(app, base_url)
@@ -109,16 +110,6 @@ def site_running(app: AppContext, host: str, port: int, site_url: str) -> Iterat
             thread.join()
         if has_failed.is_set():
             raise RuntimeError("the web server has ended by itself")
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens. Raises `OSError` if the port is in use."""
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            error.strerror = f"port {port} is in use, perhaps by another procurewatch; --port names another one"
-        raise
 
 
 def _stop_with(server: uvicorn.Server, stop: threading.Event) -> None:

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from statistics import median
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from storage.database import server_time
 from storage.models import GOOD_STATUSES, POLL, RunStatus
 from storage.rows import view_of
 from storage.tables import (
     CheckpointRow,
+    EventRow,
     IncidentRow,
     QuarantineRow,
     RecordRow,
@@ -34,6 +36,8 @@ MAX_SILENCE = timedelta(hours=24)  # without a good poll
 NOT_POLLED = "not polled"  # the status of an incident without a failed poll
 MAX_DOUBTED_RUNS = 3  # after so many runs with few rows in a row, the number is accepted
 NOT_BEFORE = "not-before"  # the checkpoint with the time until which a source has asked for no request
+CLOCK_ERROR = timedelta(days=1)  # a time further ahead was recorded under a wrong clock
+MAX_AHEAD = timedelta(minutes=10)  # of a poll, by another machine's clock
 MAX_WAIT = timedelta(days=1)  # the longest that a source may ask for: until its quota is renewed
 
 
@@ -69,6 +73,7 @@ class SourceHealth:
     `rows` is the number of the latest good poll, `usual_rows` the median of good polls. `newest` is the latest date in
     the source's records. `unfinished` are the parts of its polls that failed and have not succeeded since.
     `waits_until`: the source has asked for no request before this time; `None` if it has not, or the time has passed.
+    `is_ahead`: the latest poll is dated in the future.
     """
 
     source: str
@@ -83,6 +88,7 @@ class SourceHealth:
     incident: Incident | None
     unfinished: tuple[UnfinishedPart, ...] = ()
     waits_until: datetime | None = None
+    is_ahead: bool = False
 
 
 def row_count_warning(session: Session, source: str, found: int) -> str:
@@ -142,7 +148,7 @@ def find_silences(session: Session, limits: Mapping[str, timedelta], now: dateti
     `limits` is how long each source may be without one (`max_silence`), by name. Only sources that have been polled
     are looked at.
     """
-    now = now or datetime.now(UTC)
+    now = now or server_time(session)
     found = []
     for source, limit in limits.items():
         latest = session.scalars(_runs(source).limit(1)).first()
@@ -164,9 +170,10 @@ def _silence(source: str, began: datetime, latest: RunRow) -> Incident:
 
 def load_health(session: Session, source: str, limit: timedelta = MAX_SILENCE) -> SourceHealth:
     """Return the health of a source, from its polls. `limit`: how long it may be without a good one (`max_silence`)."""
+    now = server_time(session)
     latest = session.scalars(_runs(source).limit(1)).first()
     healthy = _healthy_runs(session, source)
-    silences = find_silences(session, {source: limit})
+    silences = find_silences(session, {source: limit}, now)
     incidents = [*silences, *list_incidents(session, source)]
     quarantined = select(func.count()).select_from(QuarantineRow)
     quarantined = quarantined.where(col(QuarantineRow.source) == source, col(QuarantineRow.resolved_at).is_(None))
@@ -182,8 +189,15 @@ def load_health(session: Session, source: str, limit: timedelta = MAX_SILENCE) -
         quarantined=session.scalar(quarantined) or 0,
         incident=next((incident for incident in incidents if incident.ended is None), None),
         unfinished=unfinished_parts(session, source),
-        waits_until=load_wait(session, source, datetime.now(UTC)),
+        waits_until=load_wait(session, source, now),
+        is_ahead=latest is not None and latest.started > now + MAX_AHEAD,
     )
+
+
+def count_future_events(session: Session, now: datetime) -> int:
+    """Return how many events a wrong clock has dated in the future."""
+    ahead = (col(EventRow.is_published).in_((True, False)), col(EventRow.first_seen) > now + CLOCK_ERROR)
+    return session.scalar(select(func.count()).select_from(EventRow).where(*ahead)) or 0
 
 
 def load_wait(session: Session, source: str, now: datetime) -> datetime | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import or_, select, update
@@ -15,7 +15,7 @@ from storage.concerned import concerns_event
 from storage.models import MILESTONES, MatchBand
 from storage.possible_days import possible_days
 from storage.reading.coverage import FIRST_DAY
-from storage.reading.source_health import MAX_SILENCE, NOT_POLLED, consecutive_failures
+from storage.reading.source_health import CLOCK_ERROR, MAX_SILENCE, NOT_POLLED, consecutive_failures
 from storage.rows import update_row
 from storage.tables import (
     CheckpointRow,
@@ -29,7 +29,6 @@ from storage.tables import (
 )
 from storage.writing.publication import bump_publication_version, publish_changes
 
-CLOCK_ERROR = timedelta(days=1)  # a time further ahead was recorded under a wrong clock
 MIN_FAILURES = 3  # failed polls in a row that make an incident; or `MAX_SILENCE` without a good one
 
 

@@ -50,7 +50,7 @@ from procurewatch.web.responses import (
     preflight,
     problem_response,
 )
-from procurewatch.web.security.guard import API, SERVER_ERROR
+from procurewatch.web.security.guard import API, explain_failure
 from sources.registry import SOURCES
 from storage.models import StoredLink, StoredRecord
 from storage.reading.coverage import list_periods
@@ -128,7 +128,7 @@ def make_api(context: WebContext) -> FastAPI:
     return api
 
 
-ERROR_STATUSES = (400, 403, 404, 414, 429)
+ERROR_STATUSES = (400, 403, 404, 414, 429, 503)
 KEY = {"parameters": [{"name": "key", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}]}
 
 
@@ -375,8 +375,8 @@ def _invalid_query(_request: Request, error: Exception) -> Response:
     return problem_response(403 if isinstance(error, Forbidden) else 400, str(error))
 
 
-def _server_error(_request: Request, _error: Exception) -> Response:
-    return problem_response(500, SERVER_ERROR)
+def _server_error(_request: Request, error: Exception) -> Response:
+    return problem_response(*explain_failure(error))
 
 
 def _http_error(_request: Request, error: Exception) -> Response:

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from datetime import date
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
 from feeds import urls
 from feeds.entries.matches import category_label
-from feeds.entries.source_health import describe_trouble, health_line
+from feeds.entries.source_health import health_line
 from feeds.pages.feed_list import FeedRow, render_feed_list
 from feeds.pages.index import Overview, render_index
 from feeds.site import LATEST_ON_INDEX
@@ -47,28 +46,6 @@ def router(context: WebContext) -> APIRouter:
         with context.database.reading() as session:
             body = context.cached_page(session, urls.FEED_LIST, lambda: feed_list_page(context, session))
             return page_response(request, body)
-
-    @routes.api_route("/health", methods=["GET", "HEAD"])
-    def health() -> Response:
-        """Whether each source is available now, for a monitor: never from a cache."""
-        with context.database.reading() as session:
-            found = [load_health(session, name, limit) for name, limit in context.app.silences.items()]
-        troubles = {health.source: describe_trouble(health) for health in found}
-        return JSONResponse(
-            {
-                "ok": not any(troubles.values()),
-                "sources": [
-                    {
-                        "source": health.source,
-                        "title": context.app.source_titles[health.source],
-                        "last_good": health.last_good.isoformat() if health.last_good else None,
-                        "problem": troubles[health.source],
-                    }
-                    for health in found
-                ],
-            },
-            headers={"Cache-Control": "no-store"},
-        )
 
     return routes
 

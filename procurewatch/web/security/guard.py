@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from procurewatch.web.responses import problem_response
 from procurewatch.web.security.addresses import Proxies, peer_address
 from procurewatch.web.security.rate_limit import RateLimiter
-from storage.errors import explain_database_error, is_damage
+from storage.errors import describe_error, explain_database_error, is_damage, is_unavailable
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +46,8 @@ API = "/api/v1"
 LOOPBACK = frozenset({"localhost", "localhost.localdomain"})
 SERVER_ERROR = "Internal server error. The operator finds the details in the log."
 DAMAGED = "The database of this site is damaged. Its operator finds in the log what to do."
+UNAVAILABLE = "The database of this site is not available at the moment; try again in a minute."
+RETRY_SECONDS = "30"
 BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -100,9 +102,8 @@ class RequestGuard:
         except Exception as error:
             if not begun:
                 await server_error(error)(scope, receive, send_safely)
-            if not (isinstance(error, DBAPIError) and is_damage(error)):
+            if not _is_logged(error):
                 raise  # for the log
-            log.error(explain_database_error(error))  # noqa: TRY400  one line
 
     def _check(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
@@ -134,11 +135,28 @@ def _is_file(path: str) -> bool:
     return path.endswith(FILE_SUFFIXES) and not path.startswith((f"{API}/", f"{SQL}/", "/search."))
 
 
+def _is_logged(error: Exception) -> bool:
+    """Log an error in one line if that says what to do."""
+    if is_unavailable(error):
+        log.warning("the database is not available", reason=describe_error(error))
+        return True
+    if isinstance(error, DBAPIError) and is_damage(error):
+        log.error(explain_database_error(error))
+        return True
+    return False
+
+
 def server_error(*arguments: object) -> PlainTextResponse:
     """Return the response to an unexpected exception, the last argument."""
-    error = arguments[-1]
-    line = DAMAGED if isinstance(error, DBAPIError) and is_damage(error) else SERVER_ERROR
-    return PlainTextResponse(f"{line}\n", 500)
+    status, line, headers = explain_failure(arguments[-1])
+    return PlainTextResponse(f"{line}\n", status, headers)
+
+
+def explain_failure(error: object) -> tuple[int, str, dict[str, str]]:
+    """Return the status of the response to an unexpected exception, one line, and headers."""
+    if isinstance(error, Exception) and is_unavailable(error):
+        return 503, UNAVAILABLE, {"Retry-After": RETRY_SECONDS}
+    return 500, DAMAGED if isinstance(error, DBAPIError) and is_damage(error) else SERVER_ERROR, {}
 
 
 def host_name(given: str) -> str:

@@ -80,7 +80,7 @@ def test_a_port_in_use_is_said_in_one_line(tmp_path: Path) -> None:
         port = other.getsockname()[1]
         done = run(tmp_path, "run", "--port", str(port), base_url="http://127.0.0.1:9")
     assert done.returncode == 1
-    line = f"port {port} is in use, perhaps by another procurewatch; --port names another one"
+    line = f"port {port} is already in use; choose another with --port (0 picks a free one)"
     assert done.stderr == f"procurewatch: {line}\n"
 
 

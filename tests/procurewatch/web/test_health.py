@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from threading import Thread
 
 import feedparser
+import httpx
 from httpx import Client
 
-from storage.database import Database
+from storage.database import MAX_CONNECTIONS, Database
 from storage.models import RunStatus
 from storage.tables import RunRow
+from tests.records import CLEARVIEW, match
+from tests.storage.database_helpers import save
 
 
 def poll(database: Database, when: datetime) -> None:
@@ -32,6 +37,9 @@ def test_the_site_says_when_nothing_polls_any_more(made: tuple[Client, Database]
     [entry] = feedparser.parse(client.get("/health.atom").content).entries
     assert entry.title == f"USAspending: no good poll since {since}"
     [source] = client.get("/health").json()["sources"]
+    one = client.get("/health/sources/usaspending")
+    assert (one.status_code, one.json()) == (503, source)
+    assert client.get("/health/sources/nothing").status_code == 404
     assert source["problem"] == f"has had no good poll since {since}: nothing polls it"
     assert client.get("/health").headers["cache-control"] == "no-store"
     [stated] = [each for each in client.get("/api/v1/sources").json() if each["source"] == "usaspending"]
@@ -39,5 +47,42 @@ def test_the_site_says_when_nothing_polls_any_more(made: tuple[Client, Database]
 
     poll(database, datetime.now(UTC))
     assert client.get("/health").json()["ok"]
+    assert client.get("/health/sources/usaspending").status_code == 200
     assert "1 source is available" in client.get("/").text
     assert feedparser.parse(client.get("/health.atom").content).entries == []
+
+
+def test_dates_in_the_future_are_a_problem(made: tuple[Client, Database]) -> None:
+    client, database = made
+    ahead = datetime.now(UTC) + timedelta(days=365)
+    poll(database, ahead)
+    answer = client.get("/health").json()
+    dated = f"its last poll is dated {ahead:%Y-%m-%d %H:%M} UTC, in the future: a clock is wrong, or was"
+    assert (answer["ok"], answer["sources"][0]["problem"]) == (False, dated)
+
+    save(database, CLEARVIEW, match(CLEARVIEW), now=ahead)
+    poll(database, datetime.now(UTC))
+    answer = client.get("/health").json()
+    assert answer["sources"][0]["problem"] == ""
+    assert " events are dated in the future: a clock was wrong" in answer["problem"]
+    assert not answer["ok"]
+
+
+def test_health_is_answered_while_all_threads_of_the_pages_wait(made: tuple[Client, Database]) -> None:
+    """As when PostgreSQL does not answer: every page has a connection and waits."""
+    client, database = made
+    poll(database, datetime.now(UTC))
+    with ExitStack() as stack:
+        for _ in range(MAX_CONNECTIONS):
+            stack.enter_context(database.engine.connect())
+        waiting = [
+            Thread(target=httpx.get, args=(f"{client.base_url}/search",), kwargs={"timeout": 60}) for _ in range(45)
+        ]
+        for thread in waiting:
+            thread.start()
+        assert client.get("/health/live").json() == {"live": True}
+        ready = client.get("/health/ready")
+        assert (ready.status_code, ready.json()["ready"]) == (503, False)
+    for thread in waiting:
+        thread.join()
+    assert client.get("/health/ready").status_code == 200

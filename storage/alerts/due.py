@@ -19,6 +19,7 @@ from sqlmodel import col
 from storage.alerts.models import DeliveryState, Subscription
 from storage.models import EventKind, StoredEvent
 from storage.reading.events import load_events
+from storage.search.filters import withdrawn_filter
 from storage.search.query import Query
 from storage.search.search import dialect_of, event_conditions, feed_order
 from storage.tables import AlertedEventRow, DeliveryRow, EventRow, LinkRow, RenumberedRow
@@ -111,5 +112,6 @@ def _corrections(session: Session, subscription: Subscription) -> list[ColumnEle
     """Return the conditions that an event corrects what a subscription may have been sent of its record."""
     search = subscription.search
     about = Query(vendor=search.vendor, category=search.category)
-    kinds = col(EventRow.kind).in_((*WITHDRAWALS, *CORRECTIONS))
-    return [kinds, *event_conditions(about, dialect_of(session), in_period=True)]
+    kinds = or_(withdrawn_filter(about), col(EventRow.kind).in_((*CORRECTIONS, EventKind.FIRST_PURCHASE_WITHDRAWN)))
+    vendors = [col(EventRow.vendor_id).in_(("", *search.vendor))] if search.vendor else []
+    return [kinds, *vendors, *event_conditions(about, dialect_of(session), in_period=True)]

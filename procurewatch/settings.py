@@ -249,8 +249,9 @@ def _explain(where: str, message: str, kind: str) -> str:
     if kind == "extra_forbidden":
         names = difflib.get_close_matches(where.rpartition(".")[2], list(Settings.model_fields), n=1)
         return f"unknown setting {where!r}" + (f"; did you mean {names[0]!r}?" if names else "; see docs/settings.md")
+    message = message.removeprefix("Value error, ")
     if not where:  # about several settings
-        return message.removeprefix("Value error, ")
+        return message
     if kind == "too_short":  # of a secret, whose characters the library calls items
         message = message.partition(" items")[0] + " characters"
     return f"setting {where}: {message[0].lower()}{message[1:]}"

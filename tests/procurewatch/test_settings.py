@@ -41,6 +41,8 @@ def test_a_source_is_set_by_variables(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"PROCUREWATCH_WEB_TOKEN": "sesame"}, "setting web_token: value should have at least 12 characters"),
         ({"PROCUREWATCH_WEB_USER_HEADER": "X-User"}, "web_user_header needs trusted_proxies"),
         ({"PROCUREWATCH_TRUSTED_PROXIES": '["localhost"]'}, "setting trusted_proxies.0: value is not a valid IPv4"),
+        ({"PROCUREWATCH_ALERT_TIME_ZONE": "New York"}, "setting alert_time_zone: 'New York' is not a time zone"),
+        ({"PROCUREWATCH_ALERT_HOUR": "24"}, "setting alert_hour: input should be less than or equal to 23"),
         ({"PROCUREWATCH_LOG_FORMAT": "xml"}, "setting log_format: input should be 'auto', 'human' or 'json'"),
     ],
 )  # fmt: skip

@@ -16,6 +16,7 @@ import pytest
 from selectolax.lexbor import LexborHTMLParser
 
 from procurewatch.web.sql.examples import EXAMPLES
+from procurewatch.web.sql.guard import connect_readonly
 from procurewatch.web.sql.pages import MAX_ROWS
 from storage.database import open_database
 from storage.sql_views import VIEWS
@@ -206,6 +207,14 @@ def test_no_table_behind_the_views_can_be_read(site: httpx.Client, folder: Path)
         for sql in (f'select * from "{table}"', f"select 1 from awards where (select count(rowid) from [{table}])"):
             assert asked(site, sql).status_code == 400, sql
         assert site.get(f"/sql/procurewatch/{table}.json").status_code == 404, table
+
+
+@pytest.mark.parametrize("table", ["review_decision", "subscription", "delivery", "alerted_event"])
+def test_the_connection_itself_cannot_read_private_tables(site: httpx.Client, folder: Path, table: str) -> None:
+    with closing(connect_readonly(folder / "desk.sqlite3")) as connection:
+        with pytest.raises(sqlite3.DatabaseError, match=r"prohibited|not authorized"):
+            connection.execute(f"SELECT * FROM {table}")
+        assert connection.execute("SELECT count(*) FROM record").fetchone()[0]
 
 
 def content(folder: Path) -> list[tuple[object, ...]]:

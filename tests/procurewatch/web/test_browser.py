@@ -84,16 +84,30 @@ def test_a_search_and_an_event_can_be_cited(page: Page, address: str) -> None:
     expect(event.locator("details p")).to_contain_text("SHA-256 of the evidence")
 
 
-def test_on_a_phone_subscribing_is_a_link_away(page: Page, read_only_address: str) -> None:
+def test_on_a_phone_subscribing_is_on_the_first_screen(page: Page, read_only_address: str) -> None:
     page.set_viewport_size({"width": 375, "height": 800})
     for path in ("/sql/", "/search?q=cellebrite"):
         page.goto(read_only_address + path)
         navigation = page.get_by_role("navigation", name="Site").get_by_role("link")
         assert len({link.bounding_box()["y"] for link in navigation.all()}) == 1  # type: ignore[index]
-    page.get_by_role("link", name="Subscribe to this search").click()
-    expect(page.get_by_role("heading", name="Subscribe")).to_be_in_viewport()
-    page.set_viewport_size({"width": 1280, "height": 900})
-    expect(page.get_by_role("link", name="Subscribe to this search")).to_be_hidden()
+    expect(page.get_by_role("region", name="Subscribe").get_by_role("link", name="Atom")).to_be_in_viewport()
+
+
+def test_filters_come_before_the_results_folded_on_phones_only(page: Page, read_only_address: str) -> None:
+    page.goto(f"{read_only_address}/search?q=cellebrite")
+    agency = page.locator(".facet").get_by_role("link", name="U.S. Customs and Border Protection")
+    expect(agency).to_be_visible()
+    page.set_viewport_size({"width": 375, "height": 800})
+    expect(agency).to_be_hidden()
+    expect(page.get_by_label("Signed from")).to_be_hidden()
+    page.get_by_role("heading", name="Agency").click()
+    expect(agency).to_be_visible()
+    assert agency.bounding_box()["y"] < page.locator(".results article").first.bounding_box()["y"]  # type: ignore[index]
+    agency.click()
+    expect(page.locator(".facet a[aria-current]")).to_be_visible()
+    counts = page.locator(".facet .count:visible")
+    assert counts.count() > 0
+    assert all(count.bounding_box()["height"] < 30 for count in counts.all())  # type: ignore[index]  # on one line
 
 
 def test_results_update_while_typing_and_keep_the_focus(page: Page, address: str) -> None:

@@ -29,6 +29,7 @@ from monitors.watchlist.loader import load_watchlist
 from sources.records import Agency, Award, ContractAction
 from storage.database import Database
 from storage.models import MatchBand
+from storage.search.index import rebuild_totals
 from storage.writing.save import save_award
 
 AWARDS_PER_TRANSACTION = 500
@@ -65,6 +66,8 @@ def fill(database: Database, awards: int) -> None:
             _copy_rows(connection, copy)
             connection.exec_driver_sql("COMMIT")
         connection.exec_driver_sql("DETACH originals")
+    with database.writing() as session:
+        rebuild_totals(session)  # a total names no award, so it is not copied
 
 
 def _copy_rows(connection: Connection, copy: int) -> None:

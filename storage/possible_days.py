@@ -27,3 +27,8 @@ def is_possible(day: date | None) -> TypeGuard[date]:
 def is_possible_end(day: date | None) -> TypeGuard[date]:
     """Return whether a period can begin or end on a day; `False` without a day."""
     return day is not None and _EARLIEST <= day <= datetime.now(UTC).date() + _LATEST_END
+
+
+def fiscal_year_of(day: date) -> int:
+    """Return the fiscal year of the US government that a day is in: 2024 began on 2023-10-01."""
+    return day.year + (day.month >= 10)

@@ -340,7 +340,8 @@ class SearchRow(SQLModel, table=True):
     `sort_key` orders records by `sort_date` (the day signed, or else published) and is the row id of the full-text
     index. `words` are normalized; those of agencies, offices and recipients have a mark in front. `is_published` when
     one of its matches is. `amount` is the obligation, or the largest amount that a publication states. `competition` is
-    a value of `storage.competition`.
+    a value of `storage.competition`. `spent` is what the actions obligate that published matches concern: fiscal year,
+    category ("" for all), whole cents and number of actions.
     """
 
     __tablename__ = "search"
@@ -384,7 +385,25 @@ class SearchRow(SQLModel, table=True):
     is_published: bool = False
     amount: Decimal | None = _cents("amount")
     first_seen: datetime = _time("first_seen")
+    spent: list[list[Any]] = _json("spent")
     words: str = _text("words")
+
+
+class SpendingRow(SQLModel, table=True):
+    """What the actions of published awards obligate in all: the sum of `spent` over the rows of `search`.
+
+    `storage.search.index` changes it with them. `agency` is the code of a sub-agency, or else of a department.
+    `fiscal_year` is "" for actions without a possible date and "all" for all years, `category` "" for all.
+    """
+
+    __tablename__ = "spending"
+
+    fiscal_year: str = Field(primary_key=True)
+    category: str = Field(primary_key=True)
+    agency: str = Field(primary_key=True)
+    dollars: Decimal = Field(sa_column=Column("dollars_cents", Cents, nullable=False))
+    actions: int
+    awards: int
 
 
 class ReviewDecisionRow(SQLModel, table=True):

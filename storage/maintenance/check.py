@@ -20,7 +20,7 @@ from storage.errors import is_damage
 from storage.maintenance.admin import existing_path
 from storage.payloads import PayloadError, payload_bytes
 from storage.search.full_text import INDEX
-from storage.search.index import BATCH_SIZE, outdated_rows
+from storage.search.index import BATCH_SIZE, are_totals_current, outdated_rows
 from storage.tables import EvidenceRow, PayloadRow, QuarantineRow, RecordRow, RenumberedRow
 
 MAX_FINDINGS = 20  # of one check
@@ -185,6 +185,8 @@ def _search_index(session: Session) -> Iterator[Finding]:
         yield Finding(
             f"the search index lacks the present state of {len(outdated):,} records: {_list(outdated)}", VACUUM
         )
+    if not are_totals_current(session):
+        yield Finding("the totals of spending do not fit the records", VACUUM)
     if session.get_bind().dialect.name == "sqlite":
         try:
             session.execute(text(INTEGRITY_CHECK))

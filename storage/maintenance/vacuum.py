@@ -14,7 +14,7 @@ from storage.maintenance.admin import database_size, existing_path
 from storage.maintenance.check import outdated_keys
 from storage.maintenance.evidence import compress_again, remove_unneeded, train_dictionary
 from storage.search.full_text import INDEX
-from storage.search.index import index_records
+from storage.search.index import index_records, rebuild_totals
 
 REBUILD = f"INSERT INTO {INDEX}({INDEX}) VALUES ('rebuild')"  # noqa: S608
 
@@ -30,7 +30,7 @@ class Vacuumed:
 
 
 def vacuum(url: str, unmatched_before: datetime | None = None) -> Vacuumed:
-    """Build all indexes again, index records whose search rows are outdated, and give unused space back.
+    """Build all indexes and totals again, index records whose search rows are outdated, and give unused space back.
 
     Payloads that nothing needs are removed (`remove_unneeded`), and the others compressed with a trained dictionary.
 
@@ -49,6 +49,7 @@ def vacuum(url: str, unmatched_before: datetime | None = None) -> Vacuumed:
         with database.writing() as session:
             outdated = list(outdated_keys(session))
             index_records(session, outdated)
+            rebuild_totals(session)
         removed = remove_unneeded(database, unmatched_before)
         train_dictionary(database)
         compress_again(database)

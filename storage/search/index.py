@@ -1,27 +1,32 @@
-"""Builds the search index: one row in `search` per record, updated in the transaction that changes the record."""
+"""Builds the search index: one row in `search` per record, updated in the transaction that changes the record.
+
+The totals in `spending` are the sums of what these rows state as spent, and change with them.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Table, delete, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.competition import competition_of
 from storage.models import MatchBand
-from storage.possible_days import is_possible
+from storage.possible_days import fiscal_year_of, is_possible
 from storage.search.agencies import agency_names
 from storage.search.tokenize import tokenize
-from storage.tables import ActionRow, MatchRow, RecordRow, SearchRow
+from storage.tables import ActionRow, MatchRow, PublicationVersionRow, RecordRow, SearchRow, SpendingRow
 
 BATCH_SIZE = 500  # keys in one IN (...)
 MAX_WORDS_LENGTH = 200_000  # characters of words per record
 DIGEST_BITS = 41  # of a sort key; the day number has the 22 above
+ALL_YEARS = "all"  # the fiscal year of totals over all years
 # The token between two texts, which no phrase crosses, and prefixes of tokens of certain fields.
 BREAK, AGENCY, OFFICE, RECIPIENT = "|", "@", "#", "="
 SET_ASIDE, PRICING = "##", "@@"  # of characters that SQLite's tokenizer takes for part of a token
@@ -32,17 +37,29 @@ def index_records(session: Session, keys: Iterable[str]) -> None:
     ordered = sorted(keys)
     for first in range(0, len(ordered), BATCH_SIZE):
         part = ordered[first : first + BATCH_SIZE]
-        query = select(*SEARCH_COLUMNS).where(col(SearchRow.record_key).in_(part))
-        before = {row["record_key"]: dict(row) for row in session.execute(query).mappings()}
-        _replace(session, before, {facts["record_key"]: facts for facts in _search_rows(session, part)})
+        before = _stored_rows(session, part)
+        after = {facts["record_key"]: facts for facts in _search_rows(session, part)}
+        _replace(session, before, after)
+        _add_to_totals(session, before.values(), after.values())
+
+
+def remove_from_index(session: Session, key: str) -> None:
+    """Delete the index row of a record that is about to be deleted."""
+    before = _stored_rows(session, [key])
+    _replace(session, before, {})
+    _add_to_totals(session, before.values(), ())
 
 
 def outdated_rows(session: Session, keys: Sequence[str]) -> list[str]:
     """Return the keys, of up to `BATCH_SIZE` records, whose index rows are missing or do not fit the records."""
-    query = select(*SEARCH_COLUMNS).where(col(SearchRow.record_key).in_(keys))
-    stored = {row["record_key"]: dict(row) for row in session.execute(query).mappings()}
+    stored = _stored_rows(session, keys)
     derived = {facts["record_key"]: facts for facts in _search_rows(session, keys)}
     return [key for key in keys if key in derived and not _is_same(stored.get(key), derived[key])]
+
+
+def _stored_rows(session: Session, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    query = select(*SEARCH_COLUMNS).where(col(SearchRow.record_key).in_(keys))
+    return {row["record_key"]: dict(row) for row in session.execute(query).mappings()}
 
 
 def _replace(session: Session, before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> None:
@@ -75,20 +92,110 @@ def _is_same(before: dict[str, Any] | None, after: dict[str, Any]) -> bool:
     return before is not None and all(before[name] == value for name, value in after.items() if name != "sort_key")
 
 
+def are_totals_current(session: Session) -> bool:
+    """Return whether the stored totals are the sums of all index rows. Reads all of them."""
+    table: Table = SpendingRow.__table__  # type: ignore[attr-defined]
+    stored = {
+        (row.fiscal_year, row.category, row.agency): [int(row.dollars_cents.scaleb(2)), row.actions, row.awards]
+        for row in session.execute(select(table))
+    }
+    return stored == _sum(_spent_rows(session))
+
+
+def rebuild_totals(session: Session) -> None:
+    """Store the totals of all index rows again."""
+    session.execute(delete(SpendingRow))
+    _add_to_totals(session, (), _spent_rows(session))
+
+
+def _spent_rows(session: Session) -> Iterator[dict[str, Any]]:
+    columns = [col(getattr(SearchRow, name)) for name in ("sub_agency_code", "department", "spent")]
+    query = select(*columns).where(col(SearchRow.is_published).is_(True)).execution_options(yield_per=BATCH_SIZE)
+    for row in session.execute(query).mappings():
+        yield dict(row)
+
+
+def _add_to_totals(session: Session, before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> None:
+    """Change the stored totals by the difference between index rows before and after."""
+    changes = _sum(after)
+    for key, sums in _sum(before).items():
+        changes[key] = [new - old for new, old in zip(changes.get(key, [0, 0, 0]), sums, strict=True)]
+    changed = [(key, sums) for key, sums in sorted(changes.items()) if any(sums)]
+    if not changed:
+        return
+    # Another process that changes the same totals in another order would wait for this one, and this one for it.
+    session.execute(select(col(PublicationVersionRow.number)).with_for_update())
+    table: Table = SpendingRow.__table__  # type: ignore[attr-defined]
+    insert_into = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    added = insert_into(table)
+    added = added.on_conflict_do_update(
+        index_elements=list(table.primary_key),
+        set_={column.name: column + added.excluded[column.name] for column in table.c if not column.primary_key},
+    )
+    names = table.c.keys()
+    session.execute(
+        added,
+        [dict(zip(names, (*key, Decimal(sums[0]).scaleb(-2), *sums[1:]), strict=True)) for key, sums in changed],
+    )
+    session.execute(delete(SpendingRow).where(col(SpendingRow.awards) == 0))
+
+
+def _sum(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], list[int]]:
+    """Return cents, actions and awards by fiscal year, category and agency, of index rows."""
+    found: dict[tuple[str, str, str], list[int]] = {}
+    for facts in rows:
+        agency = facts["sub_agency_code"] or facts["department"]
+        for (year, category), sums in _totals_of(facts["spent"]).items():
+            known = found.setdefault((year, category, agency), [0, 0, 0])
+            known[:] = [have + more for have, more in zip(known, sums, strict=True)]
+    return found
+
+
+def _totals_of(spent: Iterable[Sequence[Any]]) -> dict[tuple[str, str], list[int]]:
+    """Return cents, actions and awards by fiscal year and category, from the `spent` of one award."""
+    totals: dict[tuple[str, str], list[int]] = {}
+    for year, category, cents, actions in spent:
+        totals[year, category] = [cents, actions, 1]
+        whole = totals.setdefault((ALL_YEARS, category), [0, 0, 1])
+        whole[0] += cents
+        whole[1] += actions
+    return totals
+
+
 def _search_rows(session: Session, keys: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Give the index row of each stored record."""
     texts: dict[str, list[str]] = {}
-    seen: set[str] = set()
-    published = select(col(MatchRow.record_key), col(MatchRow.vendor_name))
+    matches: dict[str, list[Any]] = {}
+    columns = (MatchRow.record_key, MatchRow.vendor_name, MatchRow.vendor_category, MatchRow.action_keys)
+    published = select(*map(col, columns))
     published = published.where(col(MatchRow.record_key).in_(keys), col(MatchRow.band) == MatchBand.PUBLISHED)
-    for key, name in session.execute(published.order_by(col(MatchRow.vendor_id))):
-        seen.add(key)
-        texts.setdefault(key, []).append(name)
-    actions = select(col(ActionRow.award_key), col(ActionRow.description)).where(col(ActionRow.award_key).in_(keys))
-    for key, description in session.execute(actions.order_by(col(ActionRow.key))):
-        texts.setdefault(key, []).append(description)
+    for match in session.execute(published.order_by(col(MatchRow.vendor_id))):
+        matches.setdefault(match.record_key, []).append(match)
+        texts.setdefault(match.record_key, []).append(match.vendor_name)
+    actions: dict[str, list[Any]] = {}
+    wanted = (ActionRow.award_key, ActionRow.key, ActionRow.description, ActionRow.signed, ActionRow.obligation)
+    query = select(*map(col, wanted), col(ActionRow.removed)).where(col(ActionRow.award_key).in_(keys))
+    for action in session.execute(query.order_by(col(ActionRow.key))):
+        actions.setdefault(action.award_key, []).append(action)
+        texts.setdefault(action.award_key, []).append(action.description)
     for row in session.execute(select(*RECORD_COLUMNS).where(col(RecordRow.key).in_(keys))):
-        yield _search_row(row, texts.get(row.key, ()), is_published=row.key in seen)
+        spent = _spent(matches.get(row.key, ()), actions.get(row.key, ()))
+        yield _search_row(row, texts.get(row.key, ()), spent, is_published=row.key in matches)
+
+
+def _spent(matches: Sequence[Any], actions: Sequence[Any]) -> list[list[Any]]:
+    """Return the obligations that these matches concern: fiscal year, category ("" for all), cents and actions."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for action in actions:
+        if action.removed or action.obligation is None:
+            continue
+        concerned = [match for match in matches if not match.action_keys or action.key in match.action_keys]
+        year = str(fiscal_year_of(action.signed)) if is_possible(action.signed) else ""
+        for category in {"", *(match.vendor_category for match in concerned)} if concerned else ():
+            sums = found.setdefault((year, category), [0, 0])
+            sums[0] += int(action.obligation.scaleb(2))
+            sums[1] += 1
+    return [[*place, *sums] for place, sums in sorted(found.items())]
 
 
 SEARCH_COLUMNS: tuple[Any, ...] = tuple(col(getattr(SearchRow, name)).label(name) for name in SearchRow.model_fields)
@@ -104,7 +211,7 @@ RECORD_COLUMNS = tuple(
 )  # fmt: skip
 
 
-def _search_row(row: Any, texts: Sequence[str], *, is_published: bool) -> dict[str, Any]:
+def _search_row(row: Any, texts: Sequence[str], spent: list[list[Any]], *, is_published: bool) -> dict[str, Any]:
     dated = next(filter(is_possible, (row.signed, row.published)), date.min)
     return {
         "sort_key": sort_key_of(dated, row.key),
@@ -121,6 +228,7 @@ def _search_row(row: Any, texts: Sequence[str], *, is_published: bool) -> dict[s
         "is_published": is_published,
         "amount": _amount(row.obligated, row.amounts),
         "first_seen": row.first_seen,
+        "spent": spent,
         "words": _words(row, texts),
     }
 

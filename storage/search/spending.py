@@ -25,6 +25,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    not_,
     or_,
     select,
     type_coerce,
@@ -35,11 +36,13 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.concerned import concerns_action
+from storage.possible_days import possible_days
 from storage.search.filters import action_filter, match_filter
 from storage.search.full_text import Condition, Dialect
+from storage.search.index import ALL_YEARS
 from storage.search.query import Query
 from storage.search.search import dialect_of, record_conditions
-from storage.tables import ActionRow, MatchRow, RecordRow, SearchRow
+from storage.tables import ActionRow, MatchRow, RecordRow, SearchRow, SpendingRow
 
 
 class Dimension(StrEnum):
@@ -55,6 +58,12 @@ class Dimension(StrEnum):
 
 ENTRIES = frozenset({Dimension.VENDOR, Dimension.TOPIC})
 OF_MATCHES = ENTRIES | {Dimension.CATEGORY}
+# The dimensions of the stored totals of everything that is published.
+STORED: Mapping[Dimension, Any] = {
+    Dimension.YEAR: col(SpendingRow.fiscal_year),
+    Dimension.CATEGORY: col(SpendingRow.category),
+    Dimension.AGENCY: col(SpendingRow.agency),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +112,8 @@ class SpendingTable:
 
 def total_of(session: Session, query: Query) -> Total:
     """Return the total of the actions that a query finds."""
+    if query == Query():
+        return _total(session.execute(_stored_sums({}, ())).one())
     actions = _actions(query, dialect_of(session), {}).cte("actions")
     return _total(session.execute(_sums(actions, (), once=True)).one())
 
@@ -116,12 +127,16 @@ def spending(session: Session, query: Query, rows: Dimension, columns: Dimension
     if rows == columns or {rows, columns} == {Dimension.VENDOR, Dimension.TOPIC}:
         raise ValueError(f"no table of {rows} by {columns}")
     dimensions = {"row": rows} if columns is None else {"row": rows, "column": columns}
-    once = not OF_MATCHES & set(dimensions.values())
-    actions = _actions(query, dialect_of(session), dimensions).cte("actions")
     parts = [(), *((part,) for part in dimensions), *([("row", "column")] if columns else [])]
+    if query == Query() and set(dimensions.values()) <= set(STORED):
+        sums = [_stored_sums(dimensions, part) for part in parts]
+    else:
+        once = not OF_MATCHES & set(dimensions.values())
+        actions = _actions(query, dialect_of(session), dimensions).cte("actions")
+        sums = [_sums(actions, part, once=once) for part in parts]
     found: dict[str, dict[tuple[str, str], Total]] = {}
     names: dict[str, dict[str, str]] = {"row": {}, "column": {}}
-    for result in session.execute(union_all(*(_sums(actions, part, once=once) for part in parts))):
+    for result in session.execute(union_all(*sums)):
         found.setdefault(result.part, {})[result.row, result.column] = _total(result)
         names.get(result.part, {})[result.row or result.column] = result.name
     totals = {part: {row or column: total for (row, column), total in found.get(part, {}).items()} for part in names}
@@ -182,12 +197,13 @@ def _code(dimension: Dimension) -> ColumnElement[str]:
     signed = col(ActionRow.signed)
     # The fiscal year ends with September.
     year = func.extract("year", signed) + case((func.extract("month", signed) >= 10, 1), else_=0)
+    year = case((signed.between(*possible_days()), cast(year, String)), else_="")
     is_topic = col(MatchRow.is_topic)
     sub_agency = func.nullif(col(SearchRow.sub_agency_code), "")
     uei = func.nullif(col(RecordRow.recipient_uei), "")
     codes: dict[Dimension, ColumnElement[str]] = {
         Dimension.AGENCY: func.coalesce(sub_agency, col(SearchRow.department)),
-        Dimension.YEAR: func.coalesce(cast(year, String), ""),
+        Dimension.YEAR: year,
         Dimension.VENDOR: case((is_topic.is_(False), col(MatchRow.vendor_id)), else_=""),
         Dimension.TOPIC: case((is_topic.is_(True), col(MatchRow.vendor_id)), else_=""),
         Dimension.CATEGORY: func.coalesce(col(MatchRow.vendor_category), ""),
@@ -226,6 +242,30 @@ def _sums(actions: CTE, by: tuple[str, ...], *, once: bool) -> Select[*tuple[Any
         func.count(counted.c.key).label("actions"),
         func.count(counted.c.award_key.distinct()).label("awards"),
     ).group_by(*(counted.c[part] for part in by))
+
+
+def _stored_sums(dimensions: Mapping[str, Dimension], by: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
+    """Return the same query over the stored totals of everything that is published."""
+    grouped = {part: STORED[dimensions[part]] for part in by}
+    is_all = {
+        Dimension.YEAR: col(SpendingRow.fiscal_year) == ALL_YEARS,
+        Dimension.CATEGORY: col(SpendingRow.category) == "",
+    }
+    shown = {dimensions[part] for part in by}
+    row, column = (grouped.get(part, literal("")) for part in ("row", "column"))
+    return (
+        select(
+            literal(" ".join(by)).label("part"),
+            row.label("row"),
+            column.label("column"),
+            literal("").label("name"),
+            func.sum(col(SpendingRow.dollars)).label("dollars"),
+            func.coalesce(func.sum(col(SpendingRow.actions)), 0).label("actions"),
+            func.coalesce(func.sum(col(SpendingRow.awards)), 0).label("awards"),
+        )
+        .where(*(not_(whole) if each in shown else whole for each, whole in is_all.items()))
+        .group_by(*grouped.values())
+    )
 
 
 def _total(row: Any) -> Total:

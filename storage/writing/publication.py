@@ -1,7 +1,7 @@
 """What every writer calls at its end, so that readers see what it stored.
 
-Three things follow from a change: the rows of the search index, the snapshots of newly published events, and the
-publication version, which web caches and ETags use.
+Three things follow from a change: the rows of the search index with the totals of spending, the snapshots of newly
+published events, and the publication version, which web caches and ETags use.
 """
 
 from __future__ import annotations

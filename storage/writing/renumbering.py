@@ -18,6 +18,7 @@ from sqlmodel import SQLModel, col
 
 from sources.records import Award, ContractAction
 from storage.models import EventKind, order_subject, record_subject
+from storage.search.index import remove_from_index
 from storage.tables import (
     ActionRow,
     EventRow,
@@ -28,7 +29,6 @@ from storage.tables import (
     RecordRow,
     RenumberedRow,
     ReviewDecisionRow,
-    SearchRow,
     SourceRecordRow,
 )
 from storage.writing.changes import ACTION_KINDS, Change, event_id, fold_text
@@ -96,9 +96,7 @@ def renumber(session: Session, award: Award, now: datetime) -> Change | None:
     _rename_within(session, award.key, {old.key: award.key, **page, **keys})
     _save_new_key(session, old.key, award, now)
     session.flush()
-    for search in session.scalars(select(SearchRow).where(col(SearchRow.record_key) == old.key)):
-        session.delete(search)
-    session.flush()
+    remove_from_index(session, old.key)
     session.delete(old)
     session.flush()
     return Change(

@@ -486,6 +486,7 @@ def _create_tables() -> None:
         sa.Column("is_published", sa.Boolean(), nullable=False),
         sa.Column("amount_cents", storage.columns.Cents(), nullable=True),
         sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("spent", sa.JSON(), nullable=False),
         sa.Column("words", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["record_key"],
@@ -523,6 +524,17 @@ def _create_tables() -> None:
         )
         batch_op.create_index("ix_search_state", ["recipient_state", "sort_key"], unique=False)
         batch_op.create_index("ix_search_sub_agency", ["sub_agency_code", "sort_key"], unique=False)
+
+    op.create_table(
+        "spending",
+        sa.Column("fiscal_year", sa.String(), nullable=False),
+        sa.Column("category", sa.String(), nullable=False),
+        sa.Column("agency", sa.String(), nullable=False),
+        sa.Column("dollars_cents", storage.columns.Cents(), nullable=False),
+        sa.Column("actions", sa.Integer(), nullable=False),
+        sa.Column("awards", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("fiscal_year", "category", "agency"),
+    )
 
     op.create_table(
         "source_record",

@@ -7,14 +7,15 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlmodel import col
 
 from sources.records import Recipient
 from storage.database import Database
+from storage.search.index import are_totals_current, rebuild_totals
 from storage.search.query import read_query
-from storage.search.spending import Dimension, SpendingTable, spending, total_of
-from storage.tables import ActionRow
+from storage.search.spending import Dimension, SpendingTable, Total, spending, total_of
+from storage.tables import ActionRow, SpendingRow
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, EQUIPMENT, LATER, acted, match
 from tests.storage.database_helpers import save
 
@@ -166,3 +167,29 @@ def test_records_without_a_match_count_only_if_the_query_asks_for_them(stored: D
 def test_a_table_of_one_dimension_twice_is_refused(stored: Database, rows: Dimension, columns: Dimension) -> None:
     with pytest.raises(ValueError, match="no table"):
         table(stored, rows, columns)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"), [(YEAR, CATEGORY), (CATEGORY, YEAR), (AGENCY, YEAR), (CATEGORY, AGENCY), (YEAR, None)]
+)
+def test_the_stored_totals_are_those_of_the_actions(
+    stored: Database, rows: Dimension, columns: Dimension | None
+) -> None:
+    odd = replace(BABEL, key=f"{BABEL.key}4", actions=(replace(BABEL.actions[0], key="x", signed=date(9999, 12, 31)),))
+    save(stored, odd, match(odd, "nuix"))
+    found = table(stored, rows, columns)
+    assert found == table(stored, rows, columns, seen_since="2020-01-01")  # reads the actions
+    assert found.total == Total(dollars=Decimal("11732669.62"), actions=10, awards=5)
+    with stored.reading() as session:
+        assert total_of(session, read_query({})) == found.total
+    assert rows is not YEAR or [row.code for row in found.rows][:2] == ["", "2021"]
+
+
+def test_vacuum_and_check_of_the_totals(stored: Database) -> None:
+    before = table(stored, YEAR, CATEGORY)
+    with stored.writing() as session:
+        assert are_totals_current(session)
+        session.execute(update(SpendingRow).values(awards=7))
+        assert not are_totals_current(session)
+        rebuild_totals(session)
+    assert table(stored, YEAR, CATEGORY) == before

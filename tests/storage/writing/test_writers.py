@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from importlib import import_module
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -21,7 +21,7 @@ from storage.models import record_subject
 from storage.reading.records import all_keys, load_publication_version
 from storage.reading.rematching import load_candidates
 from storage.search.index import index_records
-from storage.tables import EventRow, EventSnapshotRow, MatchRow, RecordRow
+from storage.tables import EventRow, EventSnapshotRow, MatchRow, RecordRow, SearchRow, SpendingRow
 from storage.writing.milestones import save_milestones
 from storage.writing.reviews import Decision, ReviewDecision, delete_decision, import_decisions, save_decision
 from storage.writing.runs import correct_future_times, publish_newest, publish_rematched, update_incident
@@ -166,10 +166,12 @@ def version(database: Database) -> int:
 
 
 def is_index_current(database: Database) -> bool:
-    before = dump_tables(database)["search"]
+    before = {name: dump_tables(database)[name] for name in ("search", "spending")}
     with database.writing() as session:
+        session.execute(delete(SearchRow))
+        session.execute(delete(SpendingRow))
         index_records(session, all_keys(session))
-    return dump_tables(database)["search"] == before
+    return {name: dump_tables(database)[name] for name in before} == before
 
 
 def events_without_snapshot(database: Database) -> int:

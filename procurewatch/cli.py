@@ -52,6 +52,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "rematch": ("commands.review:rematch", "Match all stored records again"),
     },
     "Maintain": {
+        "status": ("service.command:status", "Show what `run` does and what is wrong"),
         "sources": ("commands.sources:sources", "Show the health of each source"),
         "doctor": ("commands.doctor:doctor", "Check the setup and say what to fix"),
         "db": ("commands.db:db", "Check, back up, restore and vacuum the database"),

@@ -243,8 +243,8 @@ class AppContext:
 
     @property
     def silences(self) -> dict[str, timedelta]:
-        """How long each enabled source may be without a good poll, by name."""
-        return {source.name: self.max_silence(source) for source in self.sources}
+        """How long each enabled source that can have news may be without a good poll, by name."""
+        return {source.name: self.max_silence(source) for source in self.sources if self.has_something_to_poll(source)}
 
 
 def disabled_reason(settings: Settings, source: Source) -> str:

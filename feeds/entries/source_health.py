@@ -92,6 +92,12 @@ def _trouble(health: SourceHealth) -> str:
     return f"unavailable since {since}: {why}"
 
 
+def future_events_line(count: int) -> str:
+    """Return that so many events are dated in the future, "" for none."""
+    events = pluralize(count, "event is", "events are")
+    return f"{events} dated in the future: a clock was wrong; the next good poll corrects them" if count else ""
+
+
 def health_line(sources: Sequence[SourceHealth], titles: Mapping[str, str]) -> str:
     """Return one line: which sources work, which do not, and which parts are still missing."""
     polled = [health for health in sources if health.last_run]

@@ -1,4 +1,4 @@
-"""The jobs of `procurewatch run`: poll each source when it is due, build the site, say what the process does."""
+"""The jobs of `procurewatch run`: poll what is due, send alerts, build the site, say what the process does."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import structlog
 
 from monitors.runs.pipeline import Progress
 from monitors.runs.schedule import poll_when_due
+from procurewatch.alerts.sending import send_due
 from procurewatch.commands.poll import run_and_report
 from procurewatch.commands.publish import build_site
 from procurewatch.context import AppContext
@@ -37,6 +38,11 @@ class Activities:
         """Return what it does, a line for each job, in the order in which they began."""
         with self._lock:
             return list(self._current.values())
+
+    def has(self, job: str) -> bool:
+        """Return whether a job is under way."""
+        with self._lock:
+            return job in self._current
 
     @contextmanager
     def doing(self, job: str, line: str) -> Iterator[Callable[[str], None]]:
@@ -70,6 +76,7 @@ class Service:
         jobs: dict[str, Callable[[], None]] = {"process": self.report_state}
         for source in self._sources:
             jobs[source.name] = lambda source=source: self.poll_if_due(source)  # type: ignore[misc]
+        jobs["alerts"] = self.send_alerts
         if self.app_context.settings.site_folder:
             jobs["site"] = self.build_if_changed
         return jobs
@@ -95,6 +102,11 @@ class Service:
             self.report_state()
             run_and_report(lambda: own.poll(source, own.today(), listen))
 
+    def send_alerts(self) -> None:
+        """Send what subscriptions are due."""
+        with self.activities.doing("alerts", "sending alerts"):
+            send_due(self.app_context)
+
     def build_if_changed(self) -> None:
         """Build the static site if its contents have changed: a poll or a review, another day, a source that is silent.
 
@@ -104,10 +116,13 @@ class Service:
         if state == self._built:
             return
         self._wanted_since = self._wanted_since or now
-        if self.activities.lines() and now - self._wanted_since < MAX_WAIT:
+        if self._is_polling() and now - self._wanted_since < MAX_WAIT:
             return
         self._build()
         self._built, self._wanted_since = state, None
+
+    def _is_polling(self) -> bool:
+        return any(self.activities.has(source.name) for source in self._sources)
 
     def _site_state(self) -> tuple[datetime, tuple[object, ...]]:
         with self.app_context.database.reading() as session:

@@ -12,8 +12,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
-from feeds.entries.source_health import describe_trouble
-from feeds.text import pluralize
+from feeds.entries.source_health import describe_trouble, future_events_line
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import CROSS_ORIGIN, preflight
 from procurewatch.web.security.guard import RETRY_SECONDS
@@ -82,10 +81,8 @@ def _ready(context: WebContext) -> Response:
 def _all_sources(context: WebContext) -> Response:
     with context.database.reading() as session:
         found = [load_health(session, name, limit) for name, limit in context.app.silences.items()]
-        ahead = count_future_events(session, server_time(session))
+        problem = future_events_line(count_future_events(session, server_time(session)))
     sources = [_source(context, health) for health in found]
-    events = pluralize(ahead, "event is", "events are")
-    problem = f"{events} dated in the future: a clock was wrong; the next good poll corrects them" if ahead else ""
     is_ok = not problem and not any(source["problem"] for source in sources)
     return _answer({"ok": is_ok, "problem": problem, "sources": sources})
 

@@ -188,6 +188,7 @@ def _covers(spec: FeedSpec, award: StoredRecord) -> bool:
         FeedKind.VENDOR: {match.vendor_id for match in published_matches(award)},
         FeedKind.AGENCY: {award.sub_agency_code, award.agency_code},
         FeedKind.CATEGORY: {match.category for match in published_matches(award)},
+        FeedKind.EXPIRING: set(),
     }
     return spec.slug in slugs[spec.kind]
 

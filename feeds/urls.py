@@ -1,9 +1,9 @@
 """Paths and links of the site. No other module builds them.
 
 Static and served sites have the same paths: `index.html`, `style.css`, `icon.svg`, `favicon.ico`, `about.html`,
-`feeds.html`, `feeds.opml`, `health.atom`, `all.atom`, `vendor/<id>.atom`, `agency/<sub-agency code>.atom`,
-`category/<slug>.atom` (each also as `.rss` and `.json`) and `awards/<name>.html`. Pages link with paths relative to the
-site's root.
+`feeds.html`, `expiring.html`, `feeds.opml`, `health.atom`, `all.atom`, `expiring.atom`, `vendor/<id>.atom`,
+`agency/<sub-agency code>.atom`, `category/<slug>.atom` (each also as `.rss` and `.json`) and `awards/<name>.html`.
+Pages link with paths relative to the site's root.
 
 Feed entries need absolute links. With a base URL they link to the award's page, without one to the official page.
 """
@@ -25,6 +25,7 @@ FAVICON = "favicon.ico"  # feed readers and old browsers ask for it without bein
 OPML = "feeds.opml"
 ABOUT = "about.html"  # what the feeds contain
 FEED_LIST = "feeds.html"
+EXPIRING = "expiring.html"  # contracts and orders that end soon
 SEARCH = "search"
 REVIEW = "review"
 SCRIPTS = "assets"  # folder of the scripts; only a served site has it
@@ -45,6 +46,11 @@ class FeedKind(StrEnum):
     VENDOR = "vendor"
     AGENCY = "agency"
     CATEGORY = "category"
+    EXPIRING = "expiring"
+
+
+# Feeds that there is only one of, in the root folder.
+SINGLE_FEEDS = (FeedKind.ALL, FeedKind.EXPIRING)
 
 
 class SubjectKind(StrEnum):
@@ -75,7 +81,7 @@ FEED_NAMES = {FeedFormat.ATOM: "Atom", FeedFormat.RSS: "RSS", FeedFormat.JSON: "
 
 def feed_path(kind: FeedKind, slug: str, fmt: FeedFormat) -> str:
     """Return a feed's path, such as vendor/clearview-ai.atom."""
-    if kind is FeedKind.ALL:
+    if kind in SINGLE_FEEDS:
         return f"{kind}.{fmt}"
     return f"{kind}/{_slug_name(slug)}.{fmt}"
 
@@ -87,7 +93,9 @@ def subject_path(kind: SubjectKind, slug: str) -> str:
 
 def feed_page(kind: FeedKind, slug: str) -> str:
     """Return the path of the page that belongs to a feed."""
-    return INDEX if kind is FeedKind.ALL else f"{kind}/{_slug_name(slug)}.html"
+    if kind in SINGLE_FEEDS:
+        return INDEX if kind is FeedKind.ALL else EXPIRING
+    return f"{kind}/{_slug_name(slug)}.html"
 
 
 def matches_slug(slug: str, name: str) -> bool:

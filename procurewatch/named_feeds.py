@@ -11,8 +11,12 @@ from sqlalchemy.orm import Session
 
 from feeds.urls import FeedFormat, FeedKind, feed_path
 from monitors.watchlist.model import Kind, Vendor, Watchlist
+from storage.models import EventKind
+from storage.reading.contracts.expiring import SOON
 from storage.reading.records import known_agencies, known_vendors
 from storage.search.query import InvalidQuery, Query
+
+EXPIRING_TITLE = f"contracts that end within {SOON.days} days"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,7 @@ def all_named_feeds(session: Session, watchlist: Watchlist, min_change: Decimal)
 
 
 def named_feeds(session: Session, watchlist: Watchlist, min_change: Decimal) -> Iterator[NamedFeed]:
-    """Yield every feed with a fixed path: everything, then vendors by name, agencies by name, and technologies.
+    """Yield every feed with a fixed path: everything, vendors by name, agencies by name, technologies, what ends soon.
 
     A vendor on the watchlist has a feed before its first match, so that readers can subscribe early. Modifications that
     move fewer dollars than `min_change`, and do nothing else, are left out.
@@ -88,6 +92,8 @@ def named_feeds(session: Session, watchlist: Watchlist, min_change: Decimal) -> 
     for category in sorted({vendor.category for vendor in watchlist.vendors}):
         title = watchlist.categories.get(category, category)
         yield NamedFeed(kind=FeedKind.CATEGORY, slug=category, title=title, query=replace(every, category=(category,)))
+    query = Query(event=(EventKind.EXPIRING,))
+    yield NamedFeed(kind=FeedKind.EXPIRING, slug="expiring", title=EXPIRING_TITLE, query=query)
 
 
 def _title(vendor: Vendor) -> str:

@@ -13,7 +13,7 @@ from feeds.urls import FeedFormat, FeedKind, feed_path, site_url
 from sources.errors import SourceError
 from sources.http.client import Client, RateLimit, Timeouts
 from storage.database import Database, server_time
-from storage.models import StoredEvent
+from storage.models import EventKind, StoredEvent
 from storage.search.feed_pages import KEPT_IN_FEED
 from storage.search.query import Query
 from storage.search.search import find_events
@@ -30,9 +30,13 @@ OVERLAP = timedelta(minutes=5)  # a transaction may store an event some time aft
 def feeds_with_new_entries(database: Database, since: datetime, min_change: Decimal = Decimal(0)) -> list[str]:
     """Return the paths of the feeds with events published since a time (UTC), the feed of everything first."""
     query = Query(seen_since=since.date(), min_change=min_change)
+    ending = Query(seen_since=since.date(), event=(EventKind.EXPIRING,))
     with database.reading() as session:
         events = [event for event in find_events(session, query, MAX_EVENTS) if event.first_seen >= since]
-    return list(dict.fromkeys(path for event in events for path in _paths(event)))
+        is_ending = any(event.first_seen >= since for event in find_events(session, ending, 1))
+    paths = [path for event in events for path in _paths(event)]
+    paths += [feed_path(FeedKind.EXPIRING, "expiring", fmt) for fmt in FeedFormat if is_ending]
+    return list(dict.fromkeys(paths))
 
 
 def ping(hub: str, addresses: Sequence[str], contact: str, sleep: Callable[[float], object]) -> bool:

@@ -111,6 +111,7 @@ class EventKind(StrEnum):
     FIRST_PURCHASE = "first-purchase"
     FIRST_PURCHASE_WITHDRAWN = "first-purchase-withdrawn"
     ROUND_SUM = "round-sum"
+    EXPIRING = "expiring"
     ANNOUNCED = "announced"
     NEW_NOTICE = "new-notice"
     DEADLINE_MOVED = "deadline-moved"
@@ -123,6 +124,8 @@ class EventKind(StrEnum):
 
 
 MILESTONES = (EventKind.FIRST_PURCHASE, EventKind.ROUND_SUM)
+# Events that only queries find that name their kind: a contract's end is no news for every reader.
+ON_REQUEST = (EventKind.EXPIRING,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

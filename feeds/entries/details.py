@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
+from feeds.entries.ending import options_left
 from feeds.entries.matches import buyer_name, is_resold, recipient_label
 from feeds.entries.titles import ZERO_DOLLARS
 from feeds.text import (
@@ -226,6 +227,8 @@ def change_details(event: StoredEvent) -> list[Detail]:
     """Return what changed, with the values before and now, and what kind of action did it."""
     details = []
     if event.old_value or event.new_value:
+        if event.kind is EventKind.EXPIRING:
+            return [Detail("Ends", event.new_value), Detail("Options left", options_left(event.record))]
         if event.kind in MILESTONES:
             return [_milestone(event, event.record)]
         if labels := _WITHDRAWN.get(event.kind):

@@ -131,8 +131,12 @@ def _first_amount(event: StoredEvent) -> str:
     if award.category == "idv" and award.ceiling:
         return f"ceiling {format_dollars(award.ceiling)}"
     if amount is None and award.obligated is not None:
-        return f"{format_dollars(award.obligated)} obligated to date"
+        return _obligated_to_date(award)
     return "amount not stated" if amount is None else format_dollars(amount)
+
+
+def _obligated_to_date(award: StoredRecord) -> str:
+    return "" if award.obligated is None else f"{format_dollars(award.obligated)} obligated to date"
 
 
 def _stated_amount(event: StoredEvent) -> str:
@@ -154,6 +158,7 @@ _AMOUNTS: dict[EventKind, Callable[[StoredEvent], str]] = {
     EventKind.SUBAWARDED: lambda event: "" if event.record.amount_warning else _stated_amount(event),
     EventKind.CORRECTED: _new_value,
     EventKind.CEILING_RAISED: _new_value,
+    EventKind.EXPIRING: lambda event: _obligated_to_date(event.record),
     EventKind.ROUND_SUM: lambda event: "" if event.total is None else f"{format_dollars(event.total)} in all",
 }
 
@@ -165,6 +170,12 @@ def _new_award(event: StoredEvent) -> str:
     award, earlier = event.record, event.earlier_actions
     new = _NEW.get(award.category) or ("new order" if award.parent_piid else "new contract")
     return new + (f", first seen with {pluralize(earlier, 'modification')}" if earlier > 0 else "")
+
+
+def _expiring(event: StoredEvent) -> str:
+    award = event.record
+    what = "ordering contract" if award.category == "idv" else "order" if award.parent_piid else "contract"
+    return f"{what} ends {_words(event.new_value)}"
 
 
 def _modified(event: StoredEvent) -> str:
@@ -265,6 +276,7 @@ _DEEDS: dict[EventKind, Callable[[StoredEvent], str]] = {
     EventKind.FIRST_PURCHASE: lambda _event: "first purchase on record",
     EventKind.FIRST_PURCHASE_WITHDRAWN: lambda event: f"not the first purchase: an earlier one is {event.new_value}",
     EventKind.ROUND_SUM: lambda event: f"total {_passed(event)}",
+    EventKind.EXPIRING: _expiring,
     EventKind.TERMINATED: _terminated,
     EventKind.EXTENDED: _extended,
     EventKind.RECIPIENT_RENAMED: lambda event: _changed("recipient's name", event),

@@ -38,6 +38,7 @@ from storage.writing.runs import (
     load_checkpoint,
     load_checkpoints,
     load_matched_awards,
+    publish_expiring,
     publish_newest,
     save_checkpoint,
     save_coverage,
@@ -172,9 +173,11 @@ class Poll(Job):
     def on_success(self, session: Session, now: datetime, outcome: Outcome) -> int:
         """Record failed and finished steps, then the watermarks, and publish the newest events of new vendors.
 
+        Contracts that have come near their end since the last poll are published, also if the source had nothing new.
         A watermark moves back, too: one that a wrong clock put into the future would hide records from readers.
         """
         self._record_steps(session, now, outcome)
+        publish_expiring(session, now)
         if outcome.skipped:
             return 0
         for name in (WATERMARK, LAST_SWEEP) if self.is_sweep else (WATERMARK,):

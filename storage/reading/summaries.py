@@ -34,7 +34,7 @@ from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
 
 from storage.concerned import concerns_action, concerns_all, concerns_event
-from storage.models import AWARDS, MatchBand, StoredRecord
+from storage.models import AWARDS, ON_REQUEST, EventKind, MatchBand, StoredRecord
 from storage.reading.events import is_small_change
 from storage.reading.records import records_by_key
 from storage.tables import ActionRow, EventRow, MatchRow, RecordRow, SearchRow
@@ -249,7 +249,9 @@ class FeedStats:
 
 
 def feed_stats(session: Session, min_change: Decimal = Decimal(0)) -> dict[str, dict[str, FeedStats]]:
-    """Return the statistics of feeds: under "vendor", "category" and "agency" by id or code, and under "all" by "".
+    """Return the statistics of feeds: under "vendor", "category" and "agency" by id or code, under "all" by "".
+
+    Under "expiring" is the feed of contracts that end soon, by its name.
 
     "agency" includes departments. `min_change` is that of the feeds' queries.
     """
@@ -266,8 +268,16 @@ def feed_stats(session: Session, min_change: Decimal = Decimal(0)) -> dict[str, 
         "vendor": by_vendor,
         "category": by_category,
         "all": {"": by_agency.pop("")} if by_agency else {},
+        "expiring": _expiring_stats(session),
         "agency": by_agency,
     }
+
+
+def _expiring_stats(session: Session) -> dict[str, FeedStats]:
+    query = select(func.count(), func.max(col(EventRow.first_seen)))
+    query = query.where(col(EventRow.kind) == EventKind.EXPIRING.value, col(EventRow.is_published).is_(True))
+    entries, newest = session.execute(query).one()
+    return {EventKind.EXPIRING.value: FeedStats(entries=entries, newest=newest)} if entries else {}
 
 
 def _add_single_actions(
@@ -301,7 +311,8 @@ def _add_entry(stats: dict[str, FeedStats], heading: str, seen: datetime) -> Non
 
 
 def _has_entry(min_change: Decimal) -> ColumnElement[bool]:
-    has_entry = and_(col(EventRow.is_published) != false(), col(EventRow.part_of) == "")
+    is_asked_for = col(EventRow.kind).in_(ON_REQUEST)
+    has_entry = and_(col(EventRow.is_published) != false(), col(EventRow.part_of) == "", not_(is_asked_for))
     return and_(has_entry, not_(is_small_change(min_change))) if min_change else has_entry
 
 

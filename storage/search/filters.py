@@ -10,12 +10,12 @@ from sqlalchemy import SQLColumnExpression, and_, exists, func, not_, or_, selec
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from storage.models import AWARDS, MILESTONES, PUBLICATIONS, EventKind
+from storage.models import AWARDS, MILESTONES, ON_REQUEST, PUBLICATIONS, EventKind
 from storage.reading.events import is_small_change
 from storage.search.full_text import Condition, Dialect, agency_name_filter, is_agency_code, text_filter
 from storage.search.index import department_of, first_sort_key
 from storage.search.query import BandFilter, Query
-from storage.tables import ActionRow, EventRow, MatchRow, SearchRow, SourceRecordRow
+from storage.tables import ActionRow, EventRow, MatchRow, RecordRow, SearchRow, SourceRecordRow
 
 FULL_CODE = {"psc": 4, "naics": 6}  # characters; a shorter code is a prefix
 KIND_GROUPS = {"award": sorted(AWARDS), "publication": sorted(PUBLICATIONS)}
@@ -54,10 +54,21 @@ def record_filter(query: Query, dialect: Dialect) -> Iterator[Condition]:
             yield or_(*(_has_code(column, code, FULL_CODE[name]) for code in codes))
     if query.source:
         yield _source_filter(query)
+    if query.ends_since or query.ends_until:
+        yield _end_filter(query)
     if query.min_amount is not None:
         yield col(SearchRow.amount) >= query.min_amount
     if query.max_amount is not None:
         yield col(SearchRow.amount) <= query.max_amount
+
+
+def _end_filter(query: Query) -> Condition:
+    ends = [col(RecordRow.key) == col(SearchRow.record_key)]
+    if query.ends_since:
+        ends.append(col(RecordRow.ends) >= query.ends_since)
+    if query.ends_until:
+        ends.append(col(RecordRow.ends) <= query.ends_until)
+    return exists().where(*ends).correlate(SearchRow)
 
 
 def _source_filter(query: Query) -> Condition:
@@ -114,8 +125,7 @@ def action_filter(query: Query) -> Iterator[Condition]:
 def event_filter(query: Query) -> Iterator[Condition]:
     """Give the conditions on an event's own kind and dates."""
     dated = func.coalesce(col(EventRow.signed), col(EventRow.published))
-    if query.event:
-        yield _kind_filter(query)
+    yield _kind_filter(query) if query.event else col(EventRow.kind).not_in(ON_REQUEST)
     if query.since:
         yield dated >= query.since
     if query.until:

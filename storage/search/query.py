@@ -83,6 +83,8 @@ class Query:
     until: date | None = None
     seen_since: date | None = None
     seen_until: date | None = None
+    ends_since: date | None = None
+    ends_until: date | None = None
     min_amount: Decimal | None = None
     max_amount: Decimal | None = None
     min_change: Decimal | None = None
@@ -159,6 +161,7 @@ def _describe(query: Query, names: Mapping[str, str]) -> Iterator[str]:
         yield RESELLERS.get(query.reseller) or f"bought through the reseller {query.reseller}"
     yield from _describe_range("signed", query.since, query.until, str)
     yield from _describe_range("first seen", query.seen_since, query.seen_until, str)
+    yield from _describe_range("ending", query.ends_since, query.ends_until, str)
     yield from _describe_range("of", query.min_amount, query.max_amount, _money)
     if query.min_change:
         yield f"without modifications of less than {_money(query.min_change)}"
@@ -232,6 +235,8 @@ MEANINGS = {
     "until": "signed (or published) on or before this date",
     "seen_since": "first seen on or after this date, UTC",
     "seen_until": "first seen on or before this date, UTC",
+    "ends_since": "contracts whose period, with the options exercised so far, ends on or after this date",
+    "ends_until": "contracts whose period ends on or before this date",
     "min_amount": "minimum amount in US dollars",
     "max_amount": "maximum amount in US dollars",
     "min_change": "leave out events of modifications that only move fewer US dollars",
@@ -272,6 +277,7 @@ def read_query(params: Mapping[str, str] | Iterable[tuple[str, str]], ignored: C
     query = Query(**read)  # type: ignore[arg-type]  # each value has its own parser
     _check_order("since", query.since, "until", query.until)
     _check_order("seen_since", query.seen_since, "seen_until", query.seen_until)
+    _check_order("ends_since", query.ends_since, "ends_until", query.ends_until)
     _check_order("min_amount", query.min_amount, "max_amount", query.max_amount)
     return query
 
@@ -399,6 +405,8 @@ PARSERS: Mapping[str, Callable[[str, str], object]] = {
     "until": _parse_date,
     "seen_since": _parse_date,
     "seen_until": _parse_date,
+    "ends_since": _parse_date,
+    "ends_until": _parse_date,
     "min_amount": _parse_dollars,
     "max_amount": _parse_dollars,
     "min_change": _parse_dollars,
@@ -413,6 +421,6 @@ PARSERS: Mapping[str, Callable[[str, str], object]] = {
     "decision": lambda name, value: _parse_choice(name, value, DECISIONS),
 }
 SINGLE = frozenset(
-    {"since", "until", "seen_since", "seen_until", "min_amount", "max_amount", "min_change", "reseller"}
-    | {"band", "decision"}
+    {"since", "until", "seen_since", "seen_until", "ends_since", "ends_until", "min_amount", "max_amount"}
+    | {"min_change", "reseller", "band", "decision"}
 )

@@ -6,14 +6,16 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from sources.records import MatchedAward
+from storage.competition import PROCURED
 from storage.concerned import concerns_event
-from storage.models import MILESTONES, MatchBand
+from storage.models import MILESTONES, ON_REQUEST, EventKind, MatchBand
 from storage.possible_days import possible_days
+from storage.reading.contracts.expiring import SOON
 from storage.reading.coverage import FIRST_DAY
 from storage.reading.source_health import CLOCK_ERROR, MAX_SILENCE, NOT_POLLED, consecutive_failures
 from storage.rows import update_row
@@ -27,6 +29,8 @@ from storage.tables import (
     RunRow,
     UnfinishedStepRow,
 )
+from storage.writing.changes import Change, event_id
+from storage.writing.events import Stored, save_event
 from storage.writing.publication import bump_publication_version, publish_changes
 
 MIN_FAILURES = 3  # failed polls in a row that make an incident; or `MAX_SILENCE` without a good one
@@ -221,7 +225,7 @@ def publish_newest(
             select(col(EventRow.id))
             .join(MatchRow, col(MatchRow.record_key) == col(EventRow.record_key))
             .where(col(MatchRow.vendor_id) == vendor_id, col(MatchRow.band) == MatchBand.PUBLISHED)
-            .where(col(EventRow.kind).not_in(MILESTONES), concerns_event())
+            .where(col(EventRow.kind).not_in((*MILESTONES, *ON_REQUEST)), concerns_event())
             .order_by(possible.desc().nulls_last(), col(EventRow.signed).desc().nulls_last(), col(EventRow.id))
             .limit(newest)
         )
@@ -234,6 +238,33 @@ def publish_newest(
         row.is_published, row.first_seen = True, now
     publish_changes(session, {row.record_key for row in rows})
     return len(rows)
+
+
+def publish_expiring(session: Session, now: datetime) -> int:
+    """Publish an event for each contract or order that ends within `SOON` and has none for that day; return how many.
+
+    They are in the feed of contracts that end soon, in the order in which they came within that time.
+    """
+    today = now.date()
+    is_published = (col(MatchRow.record_key) == col(RecordRow.key)) & (col(MatchRow.band) == MatchBand.PUBLISHED)
+    query = select(RecordRow).where(
+        col(RecordRow.ends).between(today, today + SOON),
+        col(RecordRow.category).in_(PROCURED),
+        exists().where(is_published),
+    )
+    published = set()
+    for row in session.scalars(query.order_by(col(RecordRow.ends), col(RecordRow.key))).all():
+        ends = str(row.ends)
+        change = Change(
+            id=event_id(row.key, "", EventKind.EXPIRING, ends),
+            kind=EventKind.EXPIRING,
+            signed=row.signed,
+            new_value=ends,
+        )
+        if save_event(session, row.key, change, now, publish=True) is Stored.NEW:
+            published.add(row.key)
+    publish_changes(session, published)
+    return len(published)
 
 
 def correct_future_times(session: Session, now: datetime) -> int:

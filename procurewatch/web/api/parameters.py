@@ -31,7 +31,7 @@ SCHEMAS: dict[str, Schema] = {
     **dict.fromkeys(("vendor", "category", "source"), _NAME),
     **dict.fromkeys(("agency", "office", "reseller", "set_aside", "pricing"), _LETTERS),
     **dict.fromkeys(("state", "psc", "naics"), _CODE),
-    **dict.fromkeys(("since", "until", "seen_since", "seen_until"), _DAY),
+    **dict.fromkeys(("since", "until", "seen_since", "seen_until", "ends_since", "ends_until"), _DAY),
     **dict.fromkeys(("min_amount", "max_amount", "min_change"), _DOLLARS),
     "kind": {"type": "string", "enum": list(KINDS)},
     "event": {"type": "string", "enum": [kind.value for kind in EventKind]},

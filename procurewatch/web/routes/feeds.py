@@ -20,6 +20,7 @@ from feeds.urls import (
     FEED_TYPES,
     ICON,
     INDEX,
+    SINGLE_FEEDS,
     FeedFormat,
     FeedKind,
     feed_page,
@@ -96,7 +97,7 @@ def router(context: WebContext) -> APIRouter:
             return ErrorResponse(404, "There is no such feed; / lists all.")
         return feeds.response(request, FeedRequest(stem, feed.query, _format(request)))
 
-    stems = [FeedKind.ALL, *(f"{kind}/{{name}}" for kind in FeedKind if kind is not FeedKind.ALL)]
+    stems = [str(kind) if kind in SINGLE_FEEDS else f"{kind}/{{name}}" for kind in FeedKind]
     for fmt in FeedFormat:
         for stem in (SEARCH, *stems):
             feed = search_feed if stem == SEARCH else named_feed

@@ -16,6 +16,7 @@ from feeds.pages.index import Overview, render_index
 from feeds.site import LATEST_ON_INDEX
 from feeds.urls import FeedKind
 from monitors.watchlist.model import Kind
+from procurewatch.named_feeds import EXPIRING_TITLE
 from procurewatch.web.context import WebContext, feed_row, latest_entries
 from procurewatch.web.responses import page_response
 from storage.reading.records import count_matched
@@ -98,6 +99,7 @@ def all_feeds(
         FeedKind.CATEGORY: {
             slug: context.app.watchlist.categories.get(slug, words) for slug, words in categories.items()
         },
+        FeedKind.EXPIRING: {"expiring": EXPIRING_TITLE},
     }
     rows = [feed_row(FeedKind.ALL, "all", "everything", stats["all"].get(""))]
     for kind, named in titles.items():

@@ -26,7 +26,7 @@ PAGE_SIZE = 25
 MAX_FACET_VALUES = 8
 MAX_LABEL_LENGTH = 80
 YEAR = timedelta(days=365)
-FORM_FIELDS = ("q", "since", "until", "min_amount", "reseller")  # the others are facets
+FORM_FIELDS = ("q", "since", "until", "seen_since", "min_amount", "reseller")  # the others are facets
 Params = Sequence[tuple[str, str]]
 
 

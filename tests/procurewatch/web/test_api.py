@@ -46,6 +46,8 @@ EXAMPLES = {
     "until": "2026-12-31",
     "seen_since": "2026-01-01",
     "seen_until": "2026-12-31",
+    "ends_since": "2022-09-03",
+    "ends_until": "2022-09-03",
     "min_amount": "1000000",
     "max_amount": "9000000.50",
     "min_change": "1",
@@ -59,6 +61,8 @@ EXAMPLES = {
 }
 # Of the examples those that not every record of `fill` answers to.
 NARROWING = {
+    "ends_since",
+    "ends_until",
     *("q", "vendor", "category", "agency", "office", "reseller", "state", "psc", "naics", "min_amount"),
     *("competition", "set_aside", "pricing"),
 }

@@ -206,6 +206,7 @@ def test_all_parts_at_once_with_many_values_can_be_asked(sample: Database) -> No
         "naics": ("5", "513210"),
     }
     single = {"q": 'o-brien "a b" -c -"d e"', "since": "2020-01-01", "until": "2026-01-01", "seen_since": "2020-01-01"}
+    single |= {"ends_since": "2020-01-01", "ends_until": "2027-01-01"}
     single |= {"seen_until": "2027-01-01", "min_amount": "1", "max_amount": "2", "min_change": "1", "reseller": "yes"}
     pairs = [*single.items(), *((name, value) for name, values in several.items() for value in values)]
     for more in ([], [("decision", "confirmed")], [("band", "review")]):

@@ -24,7 +24,13 @@ from storage.search.index import index_records
 from storage.tables import EventRow, EventSnapshotRow, MatchRow, RecordRow, SearchRow, SpendingRow
 from storage.writing.milestones import save_milestones
 from storage.writing.reviews import Decision, ReviewDecision, delete_decision, import_decisions, save_decision
-from storage.writing.runs import correct_future_times, publish_newest, publish_rematched, update_incident
+from storage.writing.runs import (
+    correct_future_times,
+    publish_expiring,
+    publish_newest,
+    publish_rematched,
+    update_incident,
+)
 from storage.writing.save import (
     delete_matches,
     save_award,
@@ -59,6 +65,11 @@ def rematch_equipment(session: Session) -> None:
     save_matches(session, stored.row, stored.record, [match(EQUIPMENT, "babel-street")], LATER)
 
 
+def end_soon(session: Session) -> None:
+    session.get_one(RecordRow, CLEARVIEW.key).ends = LATER.date()
+    publish_expiring(session, LATER)
+
+
 def pass_a_round_sum(session: Session) -> None:
     row = session.get_one(RecordRow, CLEARVIEW.key)
     matches = [session.get_one(MatchRow, (row.key, "clearview-ai"))]
@@ -87,6 +98,7 @@ WRITERS: dict[str, Callable[[Session], object]] = {
         session, "clearview-ai", record_subject(CLEARVIEW_FORENSIC.key), LATER
     ),
     "save_milestones": pass_a_round_sum,
+    "publish_expiring": end_soon,
     "publish_newest": lambda session: publish_newest(session, ["panamerica"], 5, LATER),
     "publish_rematched": publish_a_rematch,
     "correct_future_times": lambda session: correct_future_times(session, SEEN - timedelta(days=9)),

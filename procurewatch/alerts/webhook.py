@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from feeds.text import excerpt, one_line
-from procurewatch.alerts.channel import InvalidAddress, Message, Refused, Undelivered
+from feeds.text import excerpt
+from procurewatch.alerts.channel import InvalidAddress, Message, Refused, Undelivered, without_secrets
 from procurewatch.context import AppContext
 from sources.http.client import Timeouts
 from sources.http.post import NotSent, PostResponse, post_once
@@ -72,7 +72,7 @@ class WebhookChannel:
             raise Undelivered(f"{error}; {ALLOW}") from None
         except NotSent as error:
             raise Undelivered(str(error)) from None
-        return _read(response)
+        return _read(response, message.subscription.address)
 
 
 def webhook_body(message: Message, base_url: str) -> bytes:
@@ -122,13 +122,14 @@ def _events(message: Message, base_url: str) -> Sequence[dict[str, Any]]:
     return found
 
 
-def _read(response: PostResponse) -> str:
+def _read(response: PostResponse, address: str) -> str:
     """Return the answer of a receiver that has accepted a message. Raises `Undelivered` or `Refused`."""
-    answer = one_line(excerpt(f"HTTP {response.status} {response.excerpt}", MAX_ANSWER))
+    answer = without_secrets(excerpt(f"HTTP {response.status} {response.excerpt}", MAX_ANSWER), address)
     if 200 <= response.status < 300:
         return answer
     if 300 <= response.status < 400:
-        raise Undelivered(f"HTTP {response.status}: the address has moved; redirects are not followed")
+        moved = "the address has moved; redirects are not followed; add the alert with its new address"
+        raise Undelivered(f"HTTP {response.status}: {moved}")
     if response.status == GONE:
         raise Refused(answer)
     raise Undelivered(answer, None if response.retry_after is None else timedelta(seconds=response.retry_after))

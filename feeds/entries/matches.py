@@ -10,7 +10,7 @@ from storage.models import MatchBand, StoredMatch, StoredRecord
 from storage.search.agencies import short_agency
 
 _LONGEST_NAME = 120
-_ACRONYMS = frozenset({"dna"})
+_ACRONYMS = frozenset({"dna", "idv"})
 
 
 def published_matches(award: StoredRecord) -> tuple[StoredMatch, ...]:
@@ -83,4 +83,5 @@ def shorten_name(text: str) -> str:
 def category_label(category: str) -> str:
     """Return a category for readers: face_recognition is "face recognition"."""
     words = category.replace("_", " ").replace("-", " ").split()
-    return one_line(" ".join(word.upper() if word in _ACRONYMS else word for word in words))
+    label = " ".join(word.upper() if word in _ACRONYMS else word for word in words)
+    return one_line(label.replace("de obligated", "de-obligated"))

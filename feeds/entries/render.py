@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
+import re
 from collections.abc import Iterable
 from functools import partial
 
@@ -16,6 +17,7 @@ from feeds.entries.highlight import Piece, marked_pieces, signals_on
 from feeds.entries.matches import buyer_name, category_label, published_matches, record_label
 from feeds.text import (
     ELLIPSIS,
+    MINUS,
     clean,
     excerpt,
     format_count,
@@ -31,6 +33,8 @@ from feeds.text import (
 from storage.models import StoredRecord
 from storage.reading.contracts.purchases import PayeeRow
 from storage.reading.summaries import SpendRow
+
+_AMOUNT = re.compile(rf"{MINUS}\$[\d,.]*\d")
 
 
 def render(name: str, **context: object) -> str:
@@ -94,6 +98,7 @@ def _environment() -> Environment:
         "published_matches": published_matches,
         "breakdown_path": _breakdown_path,
         "usaspending_page": urls.usaspending_page,
+        "unbroken": _unbroken,
         "vendor_path": partial(urls.subject_path, urls.SubjectKind.VENDOR),
     }
     return environment
@@ -110,6 +115,11 @@ def _marked(pieces: Iterable[Piece]) -> Markup:
     texts = ((piece.marked, escape(clean(piece.text)).replace("\n", Markup("<br/>\n"))) for piece in pieces)
     joined = "".join(f"<mark><b>{text}</b></mark>" if marked else text for marked, text in texts)
     return Markup(joined)  # noqa: S704  each text in it is escaped
+
+
+def _unbroken(title: str) -> Markup:
+    """Return a title as HTML in which no amount is broken over two lines: browsers break after a minus sign."""
+    return Markup(_AMOUNT.sub(r'<span class="unbroken">\g<0></span>', escape(clean(title))))  # noqa: S704  escaped
 
 
 def _recipient_path(payee: PayeeRow) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 
 from feeds.entries.details import reporting_delay_note
 from feeds.entries.ending import EndingAward, ending_award
@@ -108,6 +109,7 @@ def render_subject(context: PageContext, page: SubjectPage, *, today: date) -> b
     years = [(int(row.code), row.dollars) for row in page.by_year if is_possible_year(row.code)]
     return context.render(
         "subject.html",
+        names=[(kind, list(names)) for kind, names in groupby(page.names, key=lambda known: known.kind)],
         page=page,
         kicker=KICKERS[page.kind],
         chart=years_chart(years),

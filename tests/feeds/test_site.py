@@ -153,6 +153,14 @@ def test_index_shows_few_entries_of_an_award_and_says_how_many_more() -> None:
     assert "3 more entries of this award" in page.text_content()
 
 
+def test_an_amount_in_a_title_is_not_broken_over_two_lines() -> None:
+    less = replace(event(CLEARVIEW, CLEARVIEW_ACTIONS[1]), amount=Decimal("-13800.00"))
+    spec = FeedSpec(kind=FeedKind.ALL, slug="", title="Everything", events=(less,))
+    catalog = Catalog(base_url="", feeds=(spec,), awards={}, today=SEEN.date())
+    page = pages({"index.html": dict(site_files(catalog))["index.html"]()})["index.html"]
+    assert page.xpath("//span[@class='unbroken']/text()") == ["\N{MINUS SIGN}$13,800"]
+
+
 def test_index_without_anything() -> None:
     empty = Catalog(base_url="", feeds=(), awards={}, today=SEEN.date())
     files = {path: write() for path, write in site_files(empty)}

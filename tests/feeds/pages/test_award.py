@@ -20,7 +20,7 @@ def test_the_page_says_which_actions_a_match_concerns() -> None:
     award = replace(BABEL, matches=(replace(BABEL.matches[0], action_keys=(option.key,)),))
     document = render_award(PageContext(), RecordPage(award=award, actions=BABEL_ACTIONS, evidence=(), events=()))
     page = etree.HTML(document)
-    described = [words(cell) for cell in page.iterfind(".//table[@class='actions']/tbody/tr/td[@class='words']")]
+    described = [words(cell) for cell in page.iterfind(".//table[@class='actions cards']/tbody/tr/td[@class='words']")]
     assert ["Concerns Babel Street." in text for text in described] == [False, True]
     [reasons] = map(words, page.iterfind(".//section[@aria-labelledby='why']"))
     assert "Of this award, it concerns only modification P00001, signed 2024-03-19." in reasons

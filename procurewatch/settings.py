@@ -68,6 +68,41 @@ class SourceSettings(BaseModel):
     )
 
 
+class MailSettings(BaseModel):
+    """How alerts are sent by e-mail."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str = Field("", description="name of the SMTP server; if not set, no e-mail is sent", pattern=r"^[^\s/@]*$")
+    port: int | None = Field(
+        None, ge=1, le=65535, description="its port; if not set, 587 for starttls, 465 for tls, 25 for none"
+    )
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="starttls, tls (from the start) or none; certificates are verified"
+    )
+    user: str = Field("", description="user name on the SMTP server, if it needs one")
+    password: SecretStr | None = Field(None, description="password on the SMTP server; never stored or shown")
+    sender: str = Field(
+        "",
+        description="the address that alerts come from: alerts@example.org, or Name <alerts@example.org>",
+        pattern=r"^([^<>@\s]+@[^<>@\s]+|[^<>@\r\n]+ <[^<>@\s]+@[^<>@\s]+>)?$",
+    )
+    timeout_seconds: float = Field(30, gt=0, le=600, description="seconds to wait for each answer of the server")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if bool(self.user) != bool(self.password):
+            raise ValueError("needs user and password, or neither")
+        if self.password and self.security == "none":
+            raise ValueError("sends no password without security = starttls or tls")
+        return self
+
+    @property
+    def is_on(self) -> bool:
+        """Whether e-mail can be sent."""
+        return bool(self.host and self.sender)
+
+
 class Settings(BaseSettings):
     """The settings of the program."""
 
@@ -121,6 +156,7 @@ class Settings(BaseSettings):
         default_factory=list,
         description="addresses or networks of reverse proxies whose X-Forwarded-For and `web_user_header` are trusted",
     )
+    mail: MailSettings = Field(default_factory=MailSettings, description="how alerts are sent by e-mail")
     requests_per_minute: int = Field(600, ge=1, description="rate limit of `serve` for each client")
     poll_hours: float = Field(6, gt=0, le=24 * 31, description="hours between two polls of a source by `run`")
     alert_hour: int = Field(7, ge=0, le=23, description="hour at which daily, weekly and monthly alerts are sent")
@@ -208,7 +244,7 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> list[str]:
         """The keys and passwords among the settings."""
-        given = [*(source.key for source in self.sources.values()), self.web_token]
+        given = [*(source.key for source in self.sources.values()), self.web_token, self.mail.password]
         try:
             password = make_url(self.database()).password
         except (ArgumentError, ValueError):

@@ -17,7 +17,7 @@ from feeds.text import one_line
 from procurewatch.settings import PREFIX, Settings
 
 USER_AND_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
-SECRET_SUFFIXES = ("KEY", "TOKEN")  # of the names of variables that hold secrets
+SECRET_SUFFIXES = ("KEY", "TOKEN", "PASSWORD")  # of the names of variables that hold secrets
 
 
 class Result(StrEnum):
@@ -83,7 +83,7 @@ class Redaction:
             if name.upper().startswith(PREFIX) and name.upper().endswith(SECRET_SUFFIXES)
         ]
         if settings:
-            hidden = [settings.web_token, *(each.key for each in settings.sources.values())]
+            hidden = [settings.web_token, settings.mail.password, *(each.key for each in settings.sources.values())]
             secrets += [secret.get_secret_value() for secret in hidden if secret]
             secrets.append(_password(settings.database()))
         return cls([form for secret in secrets for form in (secret, secret.strip())], Path.home())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from procurewatch.settings import Settings, SettingsError, SourceSettings, load_settings
+from procurewatch.settings import MailSettings, Settings, SettingsError, SourceSettings, load_settings
 
 DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -43,6 +43,12 @@ def test_a_source_is_set_by_variables(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"PROCUREWATCH_TRUSTED_PROXIES": '["localhost"]'}, "setting trusted_proxies.0: value is not a valid IPv4"),
         ({"PROCUREWATCH_ALERT_TIME_ZONE": "New York"}, "setting alert_time_zone: 'New York' is not a time zone"),
         ({"PROCUREWATCH_ALERT_HOUR": "24"}, "setting alert_hour: input should be less than or equal to 23"),
+        ({"PROCUREWATCH_MAIL__USER": "me"}, "setting mail: value error, needs user and password, or neither"),
+        (
+            {"PROCUREWATCH_MAIL": '{"user": "me", "password": "x", "security": "none"}'},
+            "setting mail: value error, sends no password without security",
+        ),
+        ({"PROCUREWATCH_MAIL__SENDER": "a@b.org\nBcc: c@d.org"}, "setting mail.sender: string should match pattern"),
         ({"PROCUREWATCH_LOG_FORMAT": "xml"}, "setting log_format: input should be 'auto', 'human' or 'json'"),
     ],
 )  # fmt: skip
@@ -69,15 +75,17 @@ def test_an_invalid_file_is_one_clear_line(content: str, tmp_path: Path, monkeyp
 
 def test_a_password_and_a_key_are_never_shown() -> None:
     settings = Settings.model_validate(
-        {"database_url": "postgresql://u:sesame@h/n", "sources": {"usaspending": {"key": "open-sesame"}}}
-    )
+        {"database_url": "postgresql://u:sesame@h/n", "sources": {"usaspending": {"key": "open-sesame"}},
+         "mail": {"user": "u", "password": "mail-sesame"}}
+    )  # fmt: skip
     assert "sesame" not in repr(settings)
+    assert set(settings.secrets) == {"sesame", "open-sesame", "mail-sesame"}
     assert settings.database() == "postgresql://u:sesame@h/n"
 
 
-@pytest.mark.parametrize("name", [*Settings.model_fields, *SourceSettings.model_fields])
+@pytest.mark.parametrize("name", [*Settings.model_fields, *SourceSettings.model_fields, *MailSettings.model_fields])
 def test_every_setting_is_documented_with_its_description(name: str) -> None:
-    field = (Settings.model_fields | SourceSettings.model_fields)[name]
+    field = (Settings.model_fields | SourceSettings.model_fields | MailSettings.model_fields)[name]
     assert field.description
     rows = [line for line in DOCS.read_text().splitlines() if re.match(rf"\| `{name}` \|", line)]
     assert len(rows) == 1, f"docs/settings.md needs one row for {name}"

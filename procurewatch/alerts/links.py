@@ -38,7 +38,7 @@ def link_token(subscription: Subscription) -> str:
 def read_link(session: Session, token: str) -> Subscription | None:
     """Return the subscription of a link, `None` if it was removed or the link is not ours."""
     number = token.partition(".")[0]
-    if not (number.isascii() and number.isdigit() and len(number) <= MAX_NUMBER):
+    if not (token.isascii() and number.isdigit() and len(number) <= MAX_NUMBER):
         return None
     subscription = load_subscription(session, int(number))
     if subscription is None:

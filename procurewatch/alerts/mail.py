@@ -7,7 +7,6 @@ import smtplib
 import ssl
 from contextlib import suppress
 from datetime import UTC, datetime
-from email.errors import MessageError
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, Policy
@@ -25,8 +24,11 @@ if TYPE_CHECKING:
 NOT_SET_UP = "e-mail is not set up: set mail.host and mail.sender (docs/alerts.md)"
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
 MAX_ADDRESS_LENGTH = 254  # RFC 5321, 4.5.3.1.3
+MAX_KEY_LENGTH = 64
 MAX_ANSWER_LENGTH = 200  # characters of a server's answer that are kept
-_DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.I)
+# RFC 5322: a dot-atom. Quoted names are not accepted.
+_LOCAL = re.compile(r"(?=.{1,64}$)[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
+_DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 
 
 class _OnOneLine(UnstructuredHeader, BaseHeader):
@@ -81,15 +83,14 @@ class MailChannel:
 def checked_address(address: str) -> str:
     """Return a mail address with its domain in ASCII. Raises `InvalidAddress`."""
     local, _, domain = address.strip().rpartition("@")
-    try:
+    with suppress(UnicodeError):
         domain = domain.encode("idna").decode().lower()
-        checked = Address(addr_spec=f"{local}@{domain}")
-    except (MessageError, ValueError, IndexError, AttributeError):  # the parser of the standard library raises all
-        checked = None
-    is_plain = local.isascii() and local.isprintable() and len(local) <= 64 and bool(local)
-    if checked is None or not is_plain or not _DOMAIN.fullmatch(domain) or len(str(checked)) > MAX_ADDRESS_LENGTH:
+    checked = f"{local}@{domain}"
+    # `EmailMessage` would decode "=?...?=" in a header.
+    is_valid = _LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain) and "=?" not in local
+    if not is_valid or len(checked) > MAX_ADDRESS_LENGTH:
         raise InvalidAddress("this is not a mail address; write it as name@example.org")
-    return str(checked.addr_spec)
+    return checked
 
 
 def write_mail(message: Message, *, sender: str, base_url: str) -> EmailMessage:
@@ -98,9 +99,9 @@ def write_mail(message: Message, *, sender: str, base_url: str) -> EmailMessage:
     written = EmailMessage(policy=POLICY)
     written["From"] = sender if "<" in sender else Address("Procurewatch", addr_spec=sender)
     written["To"] = Address(addr_spec=message.subscription.address)
-    written["Subject"] = one_line(message.subject)
+    written["Subject"] = one_line(message.subject).replace("=?", "= ?")  # else it would be decoded, line breaks too
     written["Date"] = datetime.now(UTC)
-    written["Message-ID"] = f"<{re.sub(r'[^A-Za-z0-9.-]', '-', message.key)}@{domain}>"
+    written["Message-ID"] = f"<{re.sub(r'[^A-Za-z0-9.-]', '-', message.key[:MAX_KEY_LENGTH])}@{domain}>"
     written["Auto-Submitted"] = "auto-generated"
     written["List-Id"] = f"Procurewatch <alert-{message.subscription.id}.{urlsplit(base_url).hostname or domain}>"
     if url := manage_url(message.subscription, base_url):

@@ -13,14 +13,13 @@ from feeds.digests.digest import make_digest
 from feeds.entries.entry import entry_for
 from feeds.urls import SEARCH, award_path, permalink, site_url
 from procurewatch.alerts.channel import Message
+from procurewatch.alerts.links import how_to_stop, manage_url
 from procurewatch.context import AppContext
 from procurewatch.named_feeds import all_named_feeds
 from storage.alerts.models import Subscription
 from storage.models import StoredEvent
 from storage.reading.records import find_by_identifier
 from storage.reading.source_health import load_health
-
-HOW_TO_STOP = "To stop these messages: procurewatch alerts remove {id}"
 
 
 def make_message(
@@ -45,7 +44,8 @@ def make_message(
         until=until,
         base_url=base_url,
         whole_url=whole,
-        how_to_stop=HOW_TO_STOP.format(id=subscription.id),
+        manage_url=manage_url(subscription, base_url),
+        how_to_stop=how_to_stop(subscription),
     )
     health = [load_health(session, name, limit) for name, limit in app_context.silences.items()]
     digest = make_digest(events, frame, health, app_context.source_titles)

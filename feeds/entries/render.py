@@ -119,7 +119,8 @@ def _marked(pieces: Iterable[Piece]) -> Markup:
 
 def _unbroken(title: str) -> Markup:
     """Return a title as HTML in which no amount is broken over two lines: browsers break after a minus sign."""
-    return Markup(_AMOUNT.sub(r'<span class="unbroken">\g<0></span>', escape(clean(title))))  # noqa: S704  escaped
+    escaped = str(escape(clean(title)))
+    return Markup(_AMOUNT.sub(r'<span class="unbroken">\g<0></span>', escaped))  # noqa: S704
 
 
 def _recipient_path(payee: PayeeRow) -> str:

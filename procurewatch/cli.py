@@ -17,12 +17,14 @@ from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from feeds.text import one_line
+from procurewatch.command_line.help import SectionedCommand, name_values
 from procurewatch.command_line.program import program_name
 
 FAILED, MISUSED = 1, 2
 INTERRUPTED = 130  # as a shell reports a process that SIGINT has ended
 DOCTOR = "doctor"  # the one command that runs even if the settings cannot be read
 DEMO = "demo"
+INVALID = "Invalid value: "  # how typer begins the message of a `BadParameter` without an option
 
 # The sections of the help: for each command its function or group in the package procurewatch, and what it does.
 SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
@@ -76,10 +78,13 @@ class LazyCommand(TyperCommand):
         found = resolve_name(f"procurewatch.{self._target}")
         if isinstance(found, typer.Typer):
             found.rich_markup_mode = None
-            return typer.main.get_group(found)
-        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-        alone.command(self.name)(found)
-        return typer.main.get_command(alone)
+            command: Any = typer.main.get_group(found)
+        else:
+            alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+            alone.command(self.name, cls=SectionedCommand)(found)
+            command = typer.main.get_command(alone)
+        name_values(command)
+        return command
 
 
 class Commands(TyperGroup):
@@ -89,6 +94,7 @@ class Commands(TyperGroup):
         super().__init__(**attributes)
         for section in SECTIONS.values():
             self.commands.update({name: LazyCommand(name, *command) for name, command in section.items()})
+        name_values(self)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the commands by section."""
@@ -176,6 +182,13 @@ def _misused(message: str) -> NoReturn:
     if message.lstrip().startswith("Usage:"):
         sys.stderr.write(f"{message}\n")
         sys.exit(MISUSED)
+    if message.startswith(INVALID):  # ours, which says what to do
+        _end(message.removeprefix(INVALID), MISUSED)
+    option = message.removeprefix("No such option: ").split()[0].rstrip(".")
+    for param in typer.main.get_command(app).params:
+        if option in param.opts:
+            value = f" {param.metavar}" if param.metavar else ""
+            _end(f"{option} goes before the command: {program_name()} {option}{value} COMMAND", MISUSED)
     _end(f"{message.rstrip('.')} (see --help)", MISUSED)
 
 

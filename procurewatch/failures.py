@@ -6,6 +6,7 @@ other exception goes to the debug log (`procurewatch.logs`).
 
 from __future__ import annotations
 
+import errno
 from typing import NamedTuple
 
 from sqlalchemy.exc import DBAPIError
@@ -21,6 +22,12 @@ from storage.database import DatabaseError
 from storage.errors import describe_error, explain_database_error
 
 FAILED, MISUSED, BUSY = 1, 2, 3
+ADVICE = {
+    errno.EROFS: "; choose another folder",
+    errno.EACCES: "; this user may not use it",
+    errno.EPERM: "; this user may not use it",
+    errno.ENOSPC: "; free some space and run the command again",
+}
 CODES: dict[type[Exception], int] = {
     SettingsError: MISUSED,
     WatchlistError: MISUSED,
@@ -48,5 +55,6 @@ def describe_failure(error: Exception) -> Failure:
         return Failure(explain_database_error(error), FAILED)
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
-        return Failure(f"{name}{error.strerror or error}", FAILED)
+        advice = ADVICE.get(error.errno or 0, "")
+        return Failure(f"{name}{error.strerror or error}{advice}", FAILED)
     return Failure(f"unexpected error: {DEBUG_LOG.redact(describe_error(error))}{DEBUG_LOG.write(error)}", FAILED)

@@ -11,13 +11,16 @@ from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 import typer
+from sqlalchemy.orm import Session
 
 from monitors.watchlist.model import Vendor, Watchlist
+from procurewatch.command_line.known import check_query, known_id
 from storage.search.query import MEANINGS, PARAMETERS, SINGLE, InvalidQuery, Query, read_query
 
 QueryOptions = dict[str, list[str]]
 
 WORDS_HELP = "Search terms, all required; or a query string such as 'q=phones&vendor=cellebrite'."
+FILTERS = "Filters"  # their section of the help
 OPTION_HELP = {name: f"{MEANINGS[name][0].upper()}{MEANINGS[name][1:]}." for name in PARAMETERS[1:]}
 OPTION_HELP["vendor"] = "A vendor on the watchlist, by name or id."
 # A query string may contain spaces if it begins with a parameter, because browsers show them.
@@ -47,18 +50,19 @@ def with_query_options(command: Callable[..., None]) -> Callable[..., None]:
 def _option_parameters() -> list[inspect.Parameter]:
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     words = Annotated[list[str] | None, typer.Argument(help=WORDS_HELP)]
-    everything = Annotated[bool, typer.Option("--all", help="Include records that match nothing on the watchlist.")]
+    every = typer.Option("--all", help="Include records that match nothing on the watchlist.", rich_help_panel=FILTERS)
+    everything = Annotated[bool, every]
     found = [inspect.Parameter("words", kind, default=None, annotation=words)]
     for name, said in OPTION_HELP.items():
-        option = typer.Option(f"--{name.replace('_', '-')}", help=said, show_default=False)
+        option = typer.Option(f"--{name.replace('_', '-')}", help=said, show_default=False, rich_help_panel=FILTERS)
         single = name in SINGLE
         annotation = Annotated[str, option] if single else Annotated[list[str] | None, option]
         found.append(inspect.Parameter(name, kind, default="" if single else None, annotation=annotation))
     return [*found, inspect.Parameter("everything", kind, default=False, annotation=everything)]
 
 
-def query_from_options(options: QueryOptions, watchlist: Watchlist) -> Query:
-    """Return the query. Raises `typer.BadParameter`."""
+def query_from_options(options: QueryOptions, watchlist: Watchlist, session: Session | None = None) -> Query:
+    """Return the query. Raises `typer.BadParameter`, also if it names what does not exist (`check_query`)."""
     words = options["words"]
     params = [(name, value) for name in PARAMETERS[1:] for value in options[name]]
     if len(words) == 1 and _PASTED.fullmatch(words[0]):
@@ -66,11 +70,20 @@ def query_from_options(options: QueryOptions, watchlist: Watchlist) -> Query:
         params += parse_qsl(pasted, keep_blank_values=True, max_num_fields=1000)
     else:
         params = [("q", _typed(words)), *params]
-        params = [(name, read_vendor(value, watchlist).id if name == "vendor" else value) for name, value in params]
+        params = [(name, _known(name, value, watchlist)) for name, value in params]
     try:
-        return read_query(params)
+        query = read_query(params)
     except InvalidQuery as error:
         raise typer.BadParameter(str(error)) from None
+    check_query(query, watchlist, session)
+    return query
+
+
+def _known(name: str, value: str, watchlist: Watchlist) -> str:
+    """Return the id of a vendor or category that is given by name; other values as they are."""
+    if name == "vendor":
+        return read_vendor(value, watchlist).id
+    return known_id(name, value, watchlist.categories) if name == "category" else value
 
 
 def _typed(words: Sequence[str]) -> str:

@@ -25,9 +25,11 @@ from sqlalchemy.orm import Session
 from feeds.text import format_money, one_line
 from monitors.runs.pipeline import Progress
 from monitors.runs.status import RunReport
+from procurewatch.command_line.program import program_name
+from storage.database import shown_url
 from storage.maintenance.files import whole_file
 from storage.models import MatchBand, StoredMatch, StoredRecord
-from storage.reading.records import find_by_identifier
+from storage.reading.records import find_by_identifier, has_records
 
 FAILED = 1
 PIPED_WIDTH = 200
@@ -258,6 +260,15 @@ def fail(message: str) -> NoReturn:
     """Print one line to stderr and exit with code 1."""
     typer.echo(one_line(f"procurewatch: {message}"), err=True)
     raise typer.Exit(FAILED)
+
+
+def fail_without_matches(session: Session) -> NoReturn:
+    """Exit because a search found nothing, and say what to do."""
+    if has_records(session):
+        fail("no records match this query; remove a word or a filter")
+    url, program = session.get_bind().engine.url, program_name()
+    place = url.database if url.drivername == "sqlite" else shown_url(url)
+    fail(f"no records are stored yet in {place}; run `{program} poll`, or `{program} demo` and add --demo")
 
 
 def today() -> date:

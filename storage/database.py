@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from storage.claims import Lease, file_claim
 from storage.columns import UtcTime
-from storage.errors import NOT_UTF8, WHAT_TO_DO, is_damage
+from storage.errors import NOT_UTF8, explain_open_error
 from storage.sql_views import drop_views, make_views
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -160,10 +160,9 @@ def opening(url: str) -> Iterator[Database]:
         try:
             yield database
         except (DBAPIError, OSError) as error:
-            reason = str(getattr(error, "orig", error)).strip().splitlines()
-            said = reason[0] if reason else repr(error)
-            advice = f"; if it was a database, it is damaged: {WHAT_TO_DO}" if is_damage(error) else ""
-            raise DatabaseError(f"cannot open the database {shown_url(parsed)}: {said}{advice}") from error
+            file = Path(str(parsed.database)) if parsed.drivername == "sqlite" else None
+            shown = file or shown_url(parsed)
+            raise DatabaseError(f"cannot open the database {shown}: {explain_open_error(error, file)}") from error
         on_failure.pop_all()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from pathlib import Path
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
@@ -77,9 +79,36 @@ def explain_database_error(error: DBAPIError) -> str:
     said = " ".join(str(error.orig).split())
     if is_damage(error):
         return f"the database is damaged: {said}; {WHAT_TO_DO}"
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return "another process is writing to the database for more than a minute; try again when it is done"
+    if code == sqlite3.SQLITE_READONLY:
+        return "this user may not write to the database: make its file and folder writable, or use another --data-dir"
     if "disk is full" in said or getattr(error.orig, "sqlstate", None) == DISK_FULL:
         return f"database error: {said}; no partial data was stored, free some space and run the command again"
     return f"database error: {said}; no partial data was stored, run the command again"
+
+
+def explain_open_error(error: DBAPIError | OSError, file: Path | None) -> str:
+    """Return why a database cannot be opened, and what to do, on one line.
+
+    Args:
+        file: the file of a SQLite database, `None` for another.
+    """
+    cause = getattr(error, "orig", error)
+    said = (str(cause).strip().splitlines() or [repr(error)])[0]
+    if is_damage(error):
+        return f"{said}; if it was a database, it is damaged: {WHAT_TO_DO}"
+    if file is None:
+        return said
+    if getattr(cause, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return "another process is changing it for more than a minute; try again when it is done"
+    folder = next(parent for parent in file.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        return f"{folder} is not a folder; choose another with --data-dir"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"this user cannot write to {folder}; choose another folder with --data-dir"
+    return said
 
 
 def storable_text(text: str) -> str:

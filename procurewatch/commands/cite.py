@@ -45,7 +45,8 @@ def foia(  # noqa: PLR0917  options are given by name
         record = _single_record(session, award)
         request = write_letter(record, actions_of(session, record.key), who, dated=datetime.now(UTC).date())
     if docx:
-        docx.write_bytes(write_docx(request))
+        with whole_output(docx) as out:
+            out.write(write_docx(request))
         _print_lines([f"wrote {docx}"])
     else:
         with whole_output(None) as out:

@@ -21,7 +21,7 @@ from procurewatch.exports.sqlite_file import PUBLIC, write_sqlite
 from procurewatch.exports.story_pack import MAX_RECORDS, pack_bytes, pack_name
 from procurewatch.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.settings import Settings
-from procurewatch.terminal import fail, whole_output
+from procurewatch.terminal import fail, fail_without_matches, whole_output
 from storage.maintenance.files import whole_file
 from storage.models import MatchBand, StoredRecord
 from storage.reading.export_rows import RowType, with_bands
@@ -73,8 +73,8 @@ def export(  # noqa: PLR0917  options are given by name
     if output is None and form in BINARY and sys.stdout.isatty():
         raise typer.BadParameter(f"{form} is a binary format; name a file with --output")
     with open_app(settings) as app_context, app_context.database.reading() as session:
-        query = query_from_options(options, app_context.watchlist)
-        records = CountedRecords(_require_records(_for_format(find_records(session, query), form)))
+        query = query_from_options(options, app_context.watchlist, session)
+        records = CountedRecords(_require_records(session, _for_format(find_records(session, query), form)))
         if form is ExportFormat.SQLITE and output is not None:
             with whole_file(output) as file:
                 matched = with_bands(records, _bands(query))
@@ -104,7 +104,7 @@ def pack(
         if len(records) > MAX_RECORDS:
             fail(f"more than {MAX_RECORDS} records match; narrow the query, or use `export`")
         if not records:
-            fail("no records match this query")
+            fail_without_matches(session)
         output = output or Path(pack_name(records))
         with whole_output(output) as out:
             out.writelines(pack_bytes(session, records, subject, ocid_prefix=settings.ocid_prefix))
@@ -116,7 +116,7 @@ def _selected(session: Session, options: QueryOptions, watchlist: Watchlist) -> 
     words = options["words"]
     if len(words) == 1 and (found := find_by_identifier(session, words[0])):
         return f"the award {words[0]}", list(with_bands(found))
-    query = query_from_options(options, watchlist)
+    query = query_from_options(options, watchlist, session)
     names = {vendor.id: vendor.name for vendor in watchlist.vendors} | dict(watchlist.categories)
     records = list(with_bands(find_records(session, query, MAX_RECORDS + 1), _bands(query)))
     return f"a search: {query.describe(names)}", records
@@ -135,9 +135,9 @@ def _for_format(records: Iterator[StoredRecord], form: ExportFormat) -> Iterator
     return (record for record in records if record.category in PROCESSES)
 
 
-def _require_records(records: Iterator[StoredRecord]) -> Iterator[StoredRecord]:
+def _require_records(session: Session, records: Iterator[StoredRecord]) -> Iterator[StoredRecord]:
     """Return the records; exit with one line if there are none, before an output file exists."""
     first = list(islice(records, 1))
     if not first:
-        fail("no records match this query")
+        fail_without_matches(session)
     return chain(first, records)

@@ -83,9 +83,7 @@ def backfill(  # noqa: C901, PLR0917  the options of the command
     context: typer.Context,
     vendors: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[VENDOR]...", help="Vendors of the watchlist, by name or id. With --archive: default all."
-        ),
+        typer.Argument(metavar="VENDOR", help="Vendors of the watchlist, by name or id. With --archive: default all."),
     ] = None,
     since: Since = EARLIEST,
     notify: Annotated[bool, typer.Option("--notify", help="Publish what is found in the feeds.")] = False,

@@ -118,6 +118,6 @@ def describe_listening(host: str, port: int, error: OSError) -> str:
         return f"port {port} is already in use; choose another with --port (0 picks a free one)"
     if error.errno in {errno.EACCES, errno.EPERM}:
         return f"this user may not listen on port {port}; choose one above 1023 with --port"
-    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+    if error.errno in {errno.EADDRNOTAVAIL, socket.EAI_NONAME}:
         return f"{host} is not an address of this machine; choose another with --host"
     return f"cannot listen on {host} port {port}: {error.strerror or error}"

@@ -13,7 +13,7 @@ from feeds.text import format_money
 from procurewatch.context import open_app
 from procurewatch.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.settings import Settings
-from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, fail, plain, read_awards, table
+from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, fail_without_matches, plain, read_awards, table
 from storage.models import StoredRecord
 from storage.reading.export_rows import record_row
 from storage.reading.records import actions_of, evidence_of
@@ -29,12 +29,12 @@ def search(
     """List stored records, newest first, with the reason for each match. Exit code 1 if no record matches."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
-        query = query_from_options(options, app_context.watchlist)
+        query = query_from_options(options, app_context.watchlist, session)
         total = count_records(session, query)
         may_lack_defense = may_lack_defense_awards(session, query)
         rows = list(award_rows(find_records(session, query, limit)))
-    if not rows:
-        fail("no records match this query")
+        if not rows:
+            fail_without_matches(session)
     shown = f"{total} awards" if total == len(rows) else f"{len(rows)} of {total} awards (--limit shows more)"
     console().print(table(shown, AWARD_COLUMNS, rows, right=("Obligated",)))
     if may_lack_defense:

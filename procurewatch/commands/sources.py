@@ -83,7 +83,7 @@ def _lines(app_context: AppContext, source: Source, how: SourceHealth) -> Sequen
 def import_files(  # noqa: PLR0917  the options of the command
     context: typer.Context,
     source: Annotated[str, typer.Argument(help="The source that published the files.")],
-    files: Annotated[list[str], typer.Argument(help="Files as the source published them.", metavar="FILE...")],
+    files: Annotated[list[str], typer.Argument(help="Files as the source published them.", metavar="FILE")],
     notify: Annotated[
         bool | None, typer.Option("--notify/--no-notify", help="Publish what is found in the feeds.")
     ] = None,

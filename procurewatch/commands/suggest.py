@@ -13,6 +13,7 @@ from feeds.text import format_money
 from monitors.proposals.suggestions import MIN_SIGNALS, Suggestion, entry_of, suggest_vendors
 from monitors.watchlist.editor import HEADER, entry_text
 from monitors.watchlist.loader import load_watchlist
+from procurewatch.command_line.known import check_query
 from procurewatch.query_options import OPTION_HELP
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, fail, table, whole_output
@@ -47,6 +48,7 @@ def suggest(  # noqa: PLR0917  options are given by name
         raise typer.BadParameter(str(error)) from None
     watchlist = load_watchlist(*settings.watchlist_files)
     with closing(open_database(settings.database())) as database, database.reading() as session:
+        check_query(query, watchlist, session)
         found = suggest_vendors(find_records(session, query), watchlist, min_signals)
     if not found:
         fail("no recipient of the stored awards is suggested")

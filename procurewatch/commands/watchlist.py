@@ -23,6 +23,7 @@ from monitors.watchlist.loader import Entries, load_watchlist, read_categories, 
 from monitors.watchlist.model import Evidence, Kind, Portfolio, Strength, Vendor, Watchlist
 from monitors.watchlist.search_terms import search_names, search_phrases, search_short_names
 from monitors.watchlist.yaml_reader import Place, WatchlistError
+from procurewatch.command_line.known import known_id
 from procurewatch.commands.suggest import suggest
 from procurewatch.context import AppContext
 from procurewatch.query_options import read_vendor
@@ -62,8 +63,7 @@ def list_entries(
     """List the entries of the watchlist. Exit code 1 if none match."""
     settings: Settings = context.obj
     watchlist = load_watchlist(*settings.watchlist_files)
-    if category and category not in watchlist.categories:
-        raise typer.BadParameter(f"no category {category!r}; there are: {', '.join(watchlist.categories)}")
+    category = known_id("category", category, watchlist.categories) if category else ""
     chosen = [
         vendor
         for vendor in watchlist.vendors
@@ -318,9 +318,11 @@ def export_entries(
 ) -> None:
     """Write the watchlist as CSV; `vendors import` reads it back unchanged."""
     settings: Settings = context.obj
+    watchlist = load_watchlist(*settings.watchlist_files)
+    category = known_id("category", category, watchlist.categories) if category else ""
     chosen = [
         vendor
-        for vendor in load_watchlist(*settings.watchlist_files).vendors
+        for vendor in watchlist.vendors
         if category in ("", vendor.category) and evidence in (None, vendor.evidence)
     ]
     with whole_output(output) as out:

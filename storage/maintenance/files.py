@@ -39,7 +39,8 @@ def whole_file(file: Path) -> Iterator[Path]:
             sync(file.parent)
     finally:
         for suffix in ("", "-journal", "-wal", "-shm"):
-            temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)
+            with suppress(OSError):  # the file system may be read-only
+                temporary.with_name(temporary.name + suffix).unlink(missing_ok=True)
 
 
 def unfinished(file: Path) -> Path:

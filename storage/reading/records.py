@@ -227,6 +227,11 @@ def noticed_solicitations(session: Session) -> frozenset[str]:
     return frozenset(session.scalars(query.distinct()))
 
 
+def has_records(session: Session) -> bool:
+    """Return whether anything is stored."""
+    return session.scalars(select(col(RecordRow.key)).limit(1)).first() is not None
+
+
 def all_keys(session: Session) -> list[str]:
     """Return the keys of all records, sorted."""
     return list(session.scalars(select(col(RecordRow.key)).order_by(col(RecordRow.key))))

@@ -118,6 +118,12 @@ def agency_names(code: str, name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*filter(None, [name]), *names)))
 
 
+def is_known_agency(given: str) -> bool:
+    """Return whether a text is an agency's code or short name, or has only words of one of its names."""
+    words = set(_plain(given).split())
+    return bool(words) and any(words <= set(name.split()) for name in _table())
+
+
 @cache
 def _names() -> dict[str, tuple[str, ...]]:
     """Return the names of each agency, by its short name, which is the first."""

@@ -25,7 +25,7 @@ CERTIFICATE = Path(__file__).with_name("expired.pem")  # self-signed, with its k
 REFUSAL = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 NO_PROXY = dict.fromkeys(("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"), "")
 ELSEWHERE = "https://api.procurewatch.invalid"
-SMALL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))\n"
+SMALL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0}))\n"
 IMPATIENT = "import storage.database; storage.database.BUSY_SECONDS = 1\n"
 
 
@@ -90,12 +90,13 @@ def test_a_network_that_fails_is_named_in_one_line_and_in_the_health(tmp_path: P
 
 
 def test_a_full_disk_stops_a_poll_and_the_next_one_reads_everything(tmp_path: Path) -> None:
+    assert run(tmp_path, "sources").returncode == 0
+    limit = (tmp_path / DATABASE).stat().st_size + 20_000
     with FakeUsaspending(small_corpus()) as upstream:
-        failed = run_program(SMALL_DISK, tmp_path, upstream.base_url)
+        failed = run_program(SMALL_DISK.format(limit), tmp_path, upstream.base_url)
     assert failed[0] != 0
     [line] = [line for line in failed[1].splitlines() if line.startswith("procurewatch: ")]
-    assert "database error: " in line
-    assert "no partial data was stored" in line
+    assert "disk I/O error" in line
     assert_next_poll_is_good(tmp_path)
 
 
@@ -110,7 +111,7 @@ def test_a_database_that_another_program_has_locked_is_named(tmp_path: Path) -> 
         assert not upstream.requests
     assert code != 0
     [line] = [line for line in said.splitlines() if line.startswith("procurewatch: ")]
-    assert "database is locked; no partial data was stored, run the command again" in line
+    assert "another process is writing to the database for more than a minute; try again when it is done" in line
     assert_next_poll_is_good(tmp_path)
 
 

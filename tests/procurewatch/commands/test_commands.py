@@ -82,7 +82,19 @@ def test_poll_and_backfill_report_their_status(tmp_path: Path) -> None:
         (("search", "--min-amount", "lots"), "is not an amount in dollars"),
         (("--log-format", "xml", "search"), "log_format"),
         (("--database-url", "mysql://x/y", "search"), "mysql is not supported"),
-        (("--database-url", "sqlite:////proc/nothing/here.sqlite3", "search"), "cannot open the database"),
+        (
+            ("--database-url", "sqlite:////proc/nothing/here.sqlite3", "search"),
+            "cannot open the database /proc/nothing/here.sqlite3: ",
+        ),
+        (("--data-dir", "/dev/null", "search"), "/dev/null is not a folder; choose another with --data-dir"),
+        (("search", "--category", "faces"), "there is no category 'faces'; did you mean 'face-recognition'?"),
+        (("search", "--source", "usaspnding"), "there is no source 'usaspnding'; did you mean 'usaspending'?"),
+        (("search", "vendor=celebrite"), "there is no vendor 'celebrite'; did you mean 'cellebrite'?"),
+        (("vendors", "suggest", "--agency", "9999"), "there is no agency '9999'; stored are none"),
+        (("vendors", "export", "--category", "spywar"), "there is no category 'spywar'; did you mean 'spyware'?"),
+        (("search", "--data-dir", "x"), "--data-dir goes before the command: procurewatch --data-dir FOLDER COMMAND"),
+        (("search", "clearview"), "no records are stored yet in /"),
+        (("serve", "--host", "192.0.2.1"), "192.0.2.1 is not an address of this machine; choose another with --host"),
         (("feeds", "build", "/dev/null"), "is a file; name a folder"),
     ],
 )
@@ -91,6 +103,26 @@ def test_bad_input_gets_a_clear_line(arguments: tuple[str, ...], complaint: str,
     assert done.returncode != 0
     assert complaint in " ".join(done.stderr.replace("│", " ").split())
     assert "Traceback" not in done.stderr
+
+
+def test_a_mistyped_agency_is_refused_with_the_nearest(stored: Path) -> None:
+    for agency, hint in (("9999", "7012 (U.S. Immigration and Customs Enforcement)"), ("custms", "did you mean 'cust")):
+        done = run(stored, "search", "--agency", agency)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"there is no agency '{agency}'; " in done.stderr
+        assert hint in done.stderr
+    for agency in ("ice", "7012", "customs", "navy"):  # no record is the Navy's, but it is an agency
+        assert "there is no agency" not in run(stored, "search", "--agency", agency).stderr
+
+
+def test_a_port_in_use_is_named(stored: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run(stored, "serve", "--port", port)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"procurewatch: port {port} is already in use; choose another with --port (0 picks a free one)\n"
+    )
 
 
 def test_search_show_and_export(stored: Path, tmp_path: Path) -> None:
@@ -139,7 +171,10 @@ def test_an_export_of_everything_and_a_story_pack(stored: Path, tmp_path: Path) 
 @pytest.mark.parametrize("form", ["csv", "ocds", "sqlite"])
 def test_an_empty_export_writes_no_file(stored: Path, tmp_path: Path, form: str) -> None:
     done = run(stored, "export", "no-such-words-anywhere", "--format", form, "-o", str(tmp_path / "out"))
-    assert (done.returncode, done.stderr) == (1, "procurewatch: no records match this query\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "procurewatch: no records match this query; remove a word or a filter\n",
+    )
     assert list(tmp_path.iterdir()) == []
 
 

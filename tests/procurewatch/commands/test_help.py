@@ -38,3 +38,23 @@ def test_a_mistyped_command_is_refused_with_the_nearest(tmp_path: Path) -> None:
     done = run_command(tmp_path, "bakfill")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "procurewatch: No such command 'bakfill'. Did you mean 'backfill'? (see --help)\n"
+
+
+def test_help_is_in_sections_and_names_values_in_words(tmp_path: Path) -> None:
+    shown = run_command(tmp_path, "search", "--help").stdout
+    assert shown.startswith("Usage: procurewatch search [OPTIONS] [WORD]...\n")
+    assert [line for line in shown.splitlines() if line.endswith(":") and line[0] != " "] == [
+        "Arguments:",
+        "Filters:",
+        "Options:",
+    ]
+    assert "--since DAY " in shown
+    assert "--limit N " in shown
+    every = "".join(run_command(tmp_path, *command, "--help").stdout for command in ((), ("vendors", "add")))
+    for types in ("<str>", "<path>", "<list[str]>", "<int"):
+        assert types not in shown + every
+
+
+def test_help_has_the_name_that_the_program_was_started_as(tmp_path: Path) -> None:
+    shown = run_command(tmp_path, "poll", "--help", PROCUREWATCH_COMMAND="python3 start.py").stdout
+    assert shown.startswith("Usage: python3 start.py poll [OPTIONS]\n")

@@ -298,7 +298,7 @@ def replay(
     context: typer.Context,
     delivery: Annotated[int, typer.Argument(help="The number of a delivery, from `alerts deliveries`.")],
 ) -> None:
-    """Send a delivery again, with the same idempotency key and entries."""
+    """Send a delivery again, with the same idempotency key and entries, and what else is due."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, stopping(app_context.stop):
         with app_context.database.writing() as session:

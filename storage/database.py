@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from alembic import command
@@ -147,14 +148,17 @@ def opening(url: str) -> Iterator[Database]:
         DatabaseError: the URL is invalid, or what was done failed in the database.
     """
     parsed = parse_url(url)
-    connections = {"pool_size": POOL_SIZE, "max_overflow": MAX_CONNECTIONS - POOL_SIZE}
+    # Errors would quote parameters: addresses of alerts, and their secrets.
+    connect = partial(
+        create_engine, parsed, pool_size=POOL_SIZE, max_overflow=MAX_CONNECTIONS - POOL_SIZE, hide_parameters=True
+    )
     if parsed.drivername == "sqlite":
-        database = Database(create_engine(parsed, **connections))
+        database = Database(connect())
         _prepare_sqlite(database.engine)
     else:
         # A restarted server has closed the connections of the pool.
         timeouts = {name: value for name, value in TIMEOUTS.items() if name not in parsed.query}
-        database = Database(create_engine(parsed, pool_pre_ping=True, connect_args=timeouts, **connections))
+        database = Database(connect(pool_pre_ping=True, connect_args=timeouts))
     with ExitStack() as on_failure:
         on_failure.callback(database.close)
         try:

@@ -35,7 +35,10 @@ class AppriseChannel:
         """Return the URL. Raises `InvalidAddress`."""
         if "://" not in address:
             raise InvalidAddress("an Apprise URL looks like slack://... ; https://github.com/caronc/apprise lists them")
-        answer = self._ask({"url": address})
+        try:
+            answer = self._ask({"url": address})
+        except Undelivered as failure:
+            raise InvalidAddress(f"Apprise could not check this {self.shown(address)} URL: {failure}") from None
         if answer["error"]:
             reason = without_secrets(str(answer["error"]), address)
             raise InvalidAddress(f"Apprise cannot use this {self.shown(address)} URL: {one_line(reason)}")

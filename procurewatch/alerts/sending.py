@@ -14,7 +14,6 @@ from uuid import uuid4
 
 import structlog
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
 from feeds.text import one_line, pluralize
 from procurewatch.alerts.channel import Message, Refused, Undelivered, without_secrets
@@ -24,21 +23,19 @@ from procurewatch.alerts.schedule import next_time
 from procurewatch.context import AppContext
 from procurewatch.logs import DEBUG_LOG
 from storage.alerts.deliveries import begin_attempt, end_attempt, pending_deliveries, queue_delivery
-from storage.alerts.due import GRACE, due_events, events_of_delivery
+from storage.alerts.due import GRACE, due_events, events_of_delivery, newest_events
 from storage.alerts.models import ChannelKind, Delivery, DeliveryState, Rhythm, Subscription, SubscriptionState
 from storage.alerts.subscriptions import disable_subscription, list_subscriptions, load_subscription, move_position
 from storage.claims import AlreadyClaimed, ClaimLost
 from storage.database import server_time
 from storage.errors import describe_error
-from storage.models import StoredEvent
-from storage.search.query import Query
-from storage.search.search import find_events
 
 log = structlog.get_logger(__name__)
 
 CLAIM = "alerts"
 AT_ONCE = 4  # messages that are sent at the same time
 EVENTS_PER_WEBHOOK = 100
+ENTRIES_OF_TEST = 3
 # After each failed try, the time until the next; the last one counts for all further tries.
 BACKOFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 180, 360, 720, 1440))
 
@@ -92,16 +89,11 @@ def send_test(app_context: AppContext, subscription: Subscription) -> str:
     """
     with app_context.database.reading() as session:
         now = server_time(session)
-        events = _newest(session, subscription)
+        events = newest_events(session, subscription, app_context.settings.feed_min_change, ENTRIES_OF_TEST)
         message = make_message(
             app_context, session, subscription, events, key=str(uuid4()), since=now, until=now, is_test=True
         )
     return channel_of(app_context, subscription.channel).send(message)
-
-
-def _newest(session: Session, subscription: Subscription) -> list[StoredEvent]:
-    query = Query() if subscription.award_key else subscription.search
-    return find_events(session, query, 3)
 
 
 def _queue_due(app_context: AppContext) -> None:

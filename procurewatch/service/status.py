@@ -76,11 +76,13 @@ def load_service_status(app_context: AppContext) -> ServiceStatus:
         problems += filter(None, [future_events_line(count_future_events(session, now))])
     for each in subscriptions:
         if each.state(now) is SubscriptionState.DISABLED:
-            problems.append(f"alerts {each.id} ({each.title}): disabled: {each.disabled_reason}")
+            problems.append(
+                f"alert {each.id}{f' ({each.title})' if each.title else ''} is disabled: {each.disabled_reason}"
+            )
     for message in pending:
         if message.attempts >= MAX_ATTEMPTS:
             tries = pluralize(message.attempts, "try", "tries")
-            problems.append(f"alerts {message.subscription_id}: not sent after {tries}: {message.error}")
+            problems.append(f"alert {message.subscription_id}: not sent after {tries}: {message.error}")
     return ServiceStatus(
         now=now,
         processes=processes,

@@ -60,6 +60,12 @@ def past_events(
     )
 
 
+def newest_events(session: Session, subscription: Subscription, min_change: Decimal, limit: int) -> list[StoredEvent]:
+    """Return the newest events of a subscription's search or award, sent or not."""
+    query = select(EventRow).where(*_of_subscription(session, subscription, min_change))
+    return load_events(session, query.order_by(*feed_order(dialect_of(session))).limit(limit))
+
+
 def events_of_delivery(session: Session, subscription: Subscription, delivery_id: int) -> list[StoredEvent]:
     """Return the events of a message, in the order of feeds, without those that were withdrawn since it was stored."""
     dialect = dialect_of(session)

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.concerned import is_concerned
+from storage.database import server_time
 from storage.models import EventKind, MatchBand
 from storage.reading.records import published_matches_of
 from storage.search.review_subjects import find_decision, is_subject, matches_about
@@ -88,10 +89,12 @@ def preview_decision(session: Session, vendor_id: str, subject: str, decision: D
     return Effect(counts[MatchBand.REVIEW], counts[MatchBand.NAME_ONLY], published)
 
 
-def save_decision(session: Session, decision: ReviewDecision) -> int:
+def save_decision(session: Session, decision: ReviewDecision, now: datetime | None = None) -> int:
     """Store a decision and apply it to every stored match it is about; return how many events feeds gain.
 
     Confirming a match publishes the events that waited for it. Rejecting a published match publishes a withdrawal.
+
+    `now` is when the events are first seen, UTC: when it was decided, unless that was elsewhere and some time ago.
     """
     row = ReviewDecisionRow(
         vendor_id=decision.vendor_id,
@@ -104,7 +107,7 @@ def save_decision(session: Session, decision: ReviewDecision) -> int:
     )
     session.merge(row)
     session.flush()
-    return _apply(session, decision.vendor_id, decision.subject, decision.public_reason, decision.decided_at)
+    return _apply(session, decision.vendor_id, decision.subject, decision.public_reason, now or decision.decided_at)
 
 
 def delete_decision(session: Session, vendor_id: str, subject: str, now: datetime) -> int | None:
@@ -123,12 +126,13 @@ def delete_decision(session: Session, vendor_id: str, subject: str, now: datetim
 def import_decisions(session: Session, decisions: Iterable[ReviewDecision]) -> tuple[int, int]:
     """Apply decisions from elsewhere; of two about the same, the later holds. Return (applied, skipped)."""
     applied = skipped = 0
+    now = server_time(session)
     for decision in decisions:
         own = session.get(ReviewDecisionRow, (decision.vendor_id, decision.subject))
         if own is not None and own.decided_at >= decision.decided_at:
             skipped += 1
         else:
-            save_decision(session, decision)
+            save_decision(session, decision, now)
             applied += 1
     return applied, skipped
 

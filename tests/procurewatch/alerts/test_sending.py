@@ -255,11 +255,19 @@ def test_a_delivery_is_replayed_with_its_key_and_entries(sqlite_app: AppContext,
 
 
 def test_a_test_is_sent_and_not_noted(sqlite_app: AppContext, receiver: Receiver) -> None:
-    publish(sqlite_app.database, CLEARVIEW_FORENSIC)
-    alert = add_alert(sqlite_app.database, f"{receiver.base_url}/ok")
+    publish(sqlite_app.database, CLEARVIEW_FORENSIC, CLEARVIEW_AT_FIRST)
+    alert = add_alert(sqlite_app.database, f"{receiver.base_url}/ok", min_amount="1000000")
     assert send_test(sqlite_app, alert) == 'HTTP 200 {"ok": true}'
     [body] = receiver.messages()
     assert body["type"] == "test"
     assert body["subject"].startswith("Test: ")
     assert len(body["events"]) == 1
     assert log_of(sqlite_app.database, alert) == []
+
+
+def test_a_test_of_an_alert_without_entries_is_sent(sqlite_app: AppContext, receiver: Receiver) -> None:
+    alert = add_alert(sqlite_app.database, f"{receiver.base_url}/ok")
+    send_test(sqlite_app, alert)
+    [body] = receiver.messages()
+    assert body["events"] == []
+    assert body["subject"]

@@ -84,7 +84,7 @@ def test_what_is_wrong_with_sources_and_alerts_is_a_problem(tmp_path: Path) -> N
                 disable_subscription(session, given.id, "HTTP 410", now)
         found = state(tmp_path, 1)
         assert found["problems"][0].startswith("USAspending is being polled for the first time, since ")
-        assert found["problems"][1] == f"alerts {given.id} (palantir): disabled: HTTP 410"
+        assert found["problems"][1] == f"alert {given.id} (palantir) is disabled: HTTP 410"
         assert "polling USAspending" in found["processes"][0]["doing"]
 
 

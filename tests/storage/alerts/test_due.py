@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
+
+import pytest
+from sqlalchemy.exc import IntegrityError
 
 from storage.alerts.due import events_of_delivery, past_events
 from storage.alerts.models import DeliveryState, Subscription
 from storage.alerts.subscriptions import move_position
 from storage.database import Database
-from storage.models import EventKind
-from storage.writing.reviews import Decision
+from storage.models import EventKind, record_subject
+from storage.tables import SubscriptionRow
+from storage.writing.reviews import Decision, ReviewDecision, import_decisions
 from storage.writing.save import save_publication
 from tests.records import (
     BABEL,
@@ -147,8 +151,30 @@ def test_an_alert_follows_an_award_that_gets_another_number(database: Database) 
     assert due(database, alert) == [(EventKind.RENUMBERED, key)]
 
 
-def test_the_alert_has_no_secret_in_its_representation(database: Database) -> None:
+def test_secrets_are_in_no_representation_and_no_error(database: Database) -> None:
     alert: Subscription = add(database)
-    assert alert.secret
-    assert alert.secret not in repr(alert)
-    assert "example.org" not in repr(alert)
+    with pytest.raises(IntegrityError) as failure, database.writing() as session:
+        session.add(SubscriptionRow(**{**asdict(alert), "channel": "webhook", "rhythm": "daily"}))
+    for text in (repr(alert), str(failure.value)):
+        assert alert.secret not in text
+        assert "example.org" not in text
+
+
+def test_a_decision_that_was_made_elsewhere_long_ago_is_news_now(database: Database) -> None:
+    save(database, BABEL, match(BABEL, "babel-street", "review"), now=SEEN)
+    alert = add(database, now=LATER)
+    with database.writing() as session:
+        import_decisions(
+            session,
+            [
+                ReviewDecision(
+                    vendor_id="babel-street",
+                    subject=record_subject(BABEL.key),
+                    decision=Decision.CONFIRMED,
+                    decided_by="a colleague",
+                    note="",
+                    decided_at=SEEN - HOUR * 500,
+                )
+            ],
+        )
+    assert kinds(due(database, alert)) == {NEW}

@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from storage.database import open_database, opening
+from tests.records import LATER
+from tests.storage.alerts.helpers import add, deliver
 from tests.storage.fixtures import save_sample_awards
 
 
@@ -25,9 +27,11 @@ def server_programs(url: str) -> str:
 
 
 def fill(url: str) -> str:
-    """Store the sample awards in a new database, and return its URL."""
+    """Store the sample awards, and an alert that was sent, in a new database; return its URL."""
     with closing(open_database(url)) as database:
+        alert = add(database)
         save_sample_awards(database)
+        deliver(database, alert, LATER)
     return url
 
 

@@ -70,7 +70,7 @@ class RunStatus(StrEnum):
     NEW = "new"
     NOTHING_NEW = "nothing new"
     NOTHING_MATCHES = "nothing matches"
-    BASELINE_SEEDED = "baseline seeded"
+    BASELINE_SEEDED = "first poll done"
     INCOMPLETE = "incomplete"
     UNREACHABLE = "source unreachable"
     BLOCKED = "blocked"

@@ -119,6 +119,9 @@ def render_review(context: PageContext, page: ReviewPage) -> bytes:
     return context.render("review.html", page=page)
 
 
-def render_sign_in(context: PageContext, *, has_token: bool, problem: str = "") -> bytes:
-    """Return the sign-in page. Without a token it explains that web review is off."""
-    return context.render("sign_in.html", has_token=has_token, problem=problem)
+def render_sign_in(context: PageContext, *, has_token: bool, problem: str = "", name: str = "") -> bytes:
+    """Return the sign-in page. Without a token it explains that web review is off.
+
+    `problem` says why signing in failed, and `name` is the name that was given.
+    """
+    return context.render("sign_in.html", has_token=has_token, problem=problem, reviewer=name)

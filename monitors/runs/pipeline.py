@@ -409,7 +409,7 @@ def _save_outcome(context: RunContext, run_id: int, report: RunReport, job: Job,
         if report.status and (report.status.covers_its_steps or outcome.is_cut_short):
             published = job.on_success(session, now, outcome)
             if published and not report.message:
-                message = f"feeds start with the newest {published} events; older ones are stored only"
+                message = f"the newest {published} events are in the feeds; older ones are stored only"
                 report = replace(report, message=message)
         if report.retry_at:
             save_checkpoint(session, report.source, NOT_BEFORE, report.retry_at.isoformat(), now)

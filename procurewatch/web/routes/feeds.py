@@ -16,6 +16,7 @@ from feeds.formats.atom_rss import write_feed
 from feeds.urls import (
     ABOUT,
     FAVICON,
+    FEED_LIST,
     FEED_SUBTITLE,
     FEED_TYPES,
     ICON,
@@ -94,7 +95,7 @@ def router(context: WebContext) -> APIRouter:
         with context.database.reading() as session:
             feed = context.feeds.get(session).by_stem.get(stem)
         if feed is None:
-            return ErrorResponse(404, "There is no such feed; / lists all.")
+            return ErrorResponse(404, f"There is no such feed; /{FEED_LIST} lists all feeds.")
         return feeds.response(request, FeedRequest(stem, feed.query, _format(request)))
 
     stems = [str(kind) if kind in SINGLE_FEEDS else f"{kind}/{{name}}" for kind in FeedKind]

@@ -60,7 +60,10 @@ def router(context: WebContext) -> APIRouter:
     @routes.post("/sign-in")
     def sign_in(request: Request, form: Form) -> Response:
         response = see_other("../review")
-        context.access.sign_in(request, response, form)
+        try:
+            context.access.sign_in(request, response, form)
+        except RequestRejected as error:
+            return _sign_in_again(context, request, error, form.get("name", ""))
         return response
 
     @routes.post("/sign-out")
@@ -94,6 +97,16 @@ def sign_in_page(context: WebContext) -> Response:
     """Return the sign-in page; with 403 if there is no token to sign in with."""
     content = render_sign_in(context.page_context(), has_token=context.access.has_token)
     return Response(content, 200 if context.access.has_token else 403, headers=PRIVATE, media_type=HTML)
+
+
+def _sign_in_again(context: WebContext, request: Request, error: RequestRejected, name: str) -> Response:
+    """Return the form with what was wrong, for a program one line."""
+    if "text/html" not in request.headers.get("accept", ""):
+        raise error
+    content = render_sign_in(
+        context.page_context(depth=1), has_token=context.access.has_token, problem=error.line, name=name
+    )
+    return Response(content, error.status, headers={**PRIVATE, **error.headers}, media_type=HTML)
 
 
 def review_page(context: WebContext, session: Session, vendor: str) -> ReviewPage:

@@ -41,7 +41,7 @@ def router(context: WebContext) -> APIRouter:
         if path in static:
             return page_response(request, static[path], media_type)
         if path not in BUILT:
-            return ErrorResponse(404, "There is no such page; / lists all feeds.")
+            return ErrorResponse(404, "Page not found.")
         with context.database.reading() as session:
             _, changed = publication_version(session)
             # That a source is not polled any more changes nothing that is stored.

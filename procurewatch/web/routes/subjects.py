@@ -119,7 +119,7 @@ def _page(context: WebContext, kind: SubjectKind) -> Callable[[str, Request], Re
                     session, key, lambda: subject_page(context, session, kind, name, narrowed), depends_on=hour
                 )
         except NoSuchSubject:
-            return ErrorResponse(404, "There is no such page; / lists all feeds and their pages.")
+            return ErrorResponse(404, "Page not found.")
         except InvalidQuery as error:
             return ErrorResponse(400, str(error))
         return page_response(request, body)

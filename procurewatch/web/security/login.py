@@ -88,7 +88,7 @@ class Access:
         if not self._sign_ins.allow(request.state.client):
             raise RequestRejected(429, "Too many tries; wait a minute.", {"Retry-After": "60"})
         if not hmac.compare_digest(form.get("token", "").strip().encode(), self._token.encode()):
-            raise RequestRejected(403, "That is not the token.")
+            raise RequestRejected(403, "Wrong token. Try again.")
         name = shorten(one_line(form.get("name", "")), MAX_NAME_LENGTH) or "reviewer"
         session, now = secrets.token_urlsafe(32), time.monotonic()
         self._sessions = {key: known for key, known in self._sessions.items() if known[1] > now}

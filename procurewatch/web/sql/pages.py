@@ -115,7 +115,7 @@ class SqlPages:
             CLIENT.set(scope["state"]["client"])
             await self._app(self._with_base_url(scope), receive, send_with_headers)
         else:
-            response = ErrorResponse(404, f"There is no such page; {self._base_url} lists all views and queries.")
+            response = ErrorResponse(404, f"Page not found; {self._base_url} lists all tables and example queries.")
             await response(scope, receive, send_with_headers)
 
     def _with_base_url(self, scope: Scope) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def test_it_polls_serves_and_builds_the_static_site(tmp_path: Path) -> None:
         FakeUsaspending(load_corpus()) as upstream,
         running(data, upstream.base_url, PROCUREWATCH_SITE_FOLDER=str(site)) as (process, client),
     ):
-        assert process.stdout.readline().startswith("usaspending: baseline seeded")
+        assert process.stdout.readline().startswith("usaspending: first poll done")
         entries = client.get("/all.json").json()["items"]
         assert entries
         while not (site / "all.json").is_file() or entries[0]["id"] not in (site / "all.json").read_text():

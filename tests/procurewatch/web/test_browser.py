@@ -222,6 +222,18 @@ def test_reviewing_with_the_keyboard(page: Page, address: str, app_context: AppC
     assert decisions(app_context) == {Decision.NEVER}
 
 
+def test_a_wrong_token_gives_the_form_back(page: Page, address: str) -> None:
+    page.goto(f"{address}/review")
+    page.get_by_label("Your name").fill("Ana")
+    page.get_by_label("Token").fill("a guess")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_have_text("Wrong token. Try again.")
+    expect(page.get_by_label("Your name")).to_have_value("Ana")
+    page.get_by_label("Token").fill(TOKEN)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("Signed in as Ana")).to_be_visible()
+
+
 def test_one_key_settles_a_group(page: Page, address: str, app_context: AppContext) -> None:
     for award in (CLEARVIEW_AWARD, CLEARVIEW_FORENSIC):
         of_code = replace(award, key=award.key.replace("70CMSD", "70CMSX"), psc="7A21", actions=(), documents=())

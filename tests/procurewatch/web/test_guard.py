@@ -273,7 +273,7 @@ def test_a_decision_about_a_group_must_be_about_the_match(client: Client, app_co
 
 def test_wrong_tokens_are_refused_and_limited(client: Client) -> None:
     answers = [client.post("/review/sign-in", data={"token": f"guess {n}", "name": "x"}) for n in range(14)]
-    assert (answers[0].status_code, answers[0].text) == (403, "That is not the token.\n")
+    assert (answers[0].status_code, answers[0].text) == (403, "Wrong token. Try again.\n")
     assert answers[-1].status_code == 429
     assert not client.cookies
 

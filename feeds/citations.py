@@ -15,7 +15,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from urllib.parse import quote
 
-from feeds.entries.matches import buyer_label, shorten_name
+from feeds.entries.matches import buyer_label, reseller_match, shorten_name
 from feeds.entries.titles import title_for
 from feeds.text import clean, format_date, format_money, format_time, one_line, pluralize, shorten, to_utc
 from feeds.urls import award_page_name, event_anchor, official_page
@@ -237,6 +237,8 @@ def _award_title(record: StoredRecord) -> str:
     what = shorten_name(record.title) or shorten_name(f"{record.type_text or record.category} {number}".strip())
     under = f" under {shorten_name(record.parent_piid)}" if record.parent_piid else ""
     to = f" to {shorten_name(record.recipient_name)}" if record.recipient_name else ""
+    if resold := reseller_match(record):
+        to += f" for {shorten_name(resold.vendor_name)} products"
     paid = (
         f", {format_money(record.obligated)} obligated to date"
         if record.obligated is not None and not record.amount_warning

@@ -116,6 +116,7 @@ def write_letter(
         "number": _number(record),
         "official_url": official_page(record),
         "parent": shorten_name(record.parent_piid),
+        "product": _product(record),
         "recipient": _payee(record),
         "signed": format_date(record.signed) if is_possible(record.signed) else "",
         "since": _since(record),
@@ -144,8 +145,14 @@ def _sections(text: str) -> Iterator[LetterSection]:
 
 
 def _subject(record: StoredRecord) -> str:
-    about = ", ".join(filter(None, (_number(record), shorten_name(record.recipient_name))))
+    about = ", ".join(filter(None, (_number(record), shorten_name(record.recipient_name), _product(record))))
     return shorten(f"Freedom of Information Act request: {about}", 200)
+
+
+def _product(record: StoredRecord) -> str:
+    """Return whose products a reseller is paid for, "" if the recipient is the vendor itself."""
+    via = reseller_match(record)
+    return f"for {shorten_name(via.vendor_name)} products" if via else ""
 
 
 def _number(record: StoredRecord) -> str:

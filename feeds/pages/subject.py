@@ -67,8 +67,9 @@ class SubjectPage:
 
     `coverage` says which contracts were read completely, in sentences. `may_lack_defense`: recent awards of the Defense
     Department may be missing. `buyer` is the agency that the page is narrowed to. `vehicles` are of `vehicles_in_all`,
-    `ending` the first to end of `ending_in_all`. `newest` are the entries that were first seen since `seen_since`, or
-    the newest few without it; `recent_entries` counts those of the last month, which began on `recent_since`.
+    `ending` the first to end of `ending_in_all`. `first` is the earliest award of a vendor. `newest` are the entries
+    that were first seen since `seen_since`, or the newest few without it; `recent_entries` counts those of the last
+    month, which began on `recent_since`.
     """
 
     kind: SubjectKind
@@ -91,6 +92,7 @@ class SubjectPage:
     ending: tuple[StoredRecord, ...] = ()
     ending_in_all: int = 0
     earliest: tuple[EarliestAward, ...] = ()
+    first: EarliestAward | None = None
     coverage: tuple[str, ...] = ()
     may_lack_defense: bool = True
     notices: tuple[StoredRecord, ...] = ()

@@ -8,10 +8,10 @@ from datetime import date, datetime
 
 from feeds.entries.details import Detail, amounts, award_details, change_details, milestone_details
 from feeds.entries.entry import reason_for
-from feeds.entries.matches import buyer_label, published_matches, recipient_label
+from feeds.entries.matches import buyer_label, published_matches, record_label
 from feeds.entries.render import render
 from feeds.entries.titles import title_for
-from feeds.text import one_line, to_utc
+from feeds.text import to_utc
 from feeds.urls import official_page
 from storage.models import EventKind, StoredEvent, StoredRecord
 
@@ -69,7 +69,7 @@ def render_timeline(subject: str, made: datetime, records: Sequence[TimelineSect
     """
     sections = [
         {
-            "heading": _heading(each.record),
+            "heading": record_label(each.record),
             "buyer": buyer_label(each.record),
             "amounts": amounts(each.record),
             "details": award_details(each.record),
@@ -81,7 +81,3 @@ def render_timeline(subject: str, made: datetime, records: Sequence[TimelineSect
         for each in records
     ]
     return render("timeline.html", subject=subject, made=made, sections=sections).encode()
-
-
-def _heading(record: StoredRecord) -> str:
-    return one_line(record.title) if record.is_publication and record.title else recipient_label(record)

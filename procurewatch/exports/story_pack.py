@@ -29,7 +29,7 @@ from procurewatch.exports.redaction import FIELDS, remove_user_names
 from procurewatch.exports.stream_buffer import StreamBuffer
 from sources.registry import SOURCES, publisher_of
 from storage.models import StoredEvidence, StoredRecord
-from storage.reading.coverage import coverage_of
+from storage.reading.coverage import DEFENSE, coverage_of
 from storage.reading.events import load_events_for
 from storage.reading.export_rows import ATTRIBUTION, Row, RowType, attribution, in_batches, with_bands
 from storage.reading.records import known_agencies, load_evidence_for, load_payload
@@ -90,8 +90,10 @@ For each file, evidence/index.csv has the checksum of the source's response (ori
 CAUTION
 Obligated is the amount committed, not the amount paid. A ceiling may never be reached. A negative amount is money
 taken back. Do not add up what two sources say about one award. Check an amount on the official page before you print
-it. Awards of the Department of Defense and the Army Corps of Engineers become public 90 days after they are signed.
+it.{delay}
 """
+DELAY = """ Awards of the Department of Defense and the Army Corps of Engineers become public 90 days after they are
+signed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +204,7 @@ def _readme(metadata: PackMetadata) -> str:
         coverage="\n".join(metadata.coverage),
         fields=", ".join(FIELDS),
         attribution=note,
+        delay=DELAY if any(record.agency_code in DEFENSE for record in metadata.records) else "",
     )
 
 

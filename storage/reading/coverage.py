@@ -54,7 +54,8 @@ class Coverage:
 class EarliestAward:
     """The earliest stored contract or order of an agency that concerns a vendor: its key, number and date.
 
-    `checked_since` is the first of the days for which all contracts of both have been read, `None` if they have not.
+    `checked_since` is the first of the days from which on all contracts of both have been read, and are still read;
+    `None` if there are none. Where that is after `FIRST_DAY`, there may be an earlier award.
     """
 
     vendor_id: str
@@ -178,12 +179,14 @@ def earliest_awards(session: Session, subject: SummaryScope, limit: int) -> list
             key=row.key,
             piid=row.piid,
             signed=row.signed,
-            checked_since=FIRST_DAY
-            if is_read_back(session, row.vendor_id, (row.sub_agency_code, row.agency_code))
-            else None,
+            checked_since=_read_since(session, row.vendor_id, (row.sub_agency_code, row.agency_code)),
         )
         for row in session.execute(newest).all()
     ]
+
+
+def _read_since(session: Session, vendor_id: str, agencies: Collection[str]) -> date | None:
+    return next((each.since for each in read_periods(session, vendor_id, agencies) if each.until is None), None)
 
 
 _Row = tuple[str, date, date | None]  # source, since, until

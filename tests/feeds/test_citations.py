@@ -79,6 +79,7 @@ def test_an_event_and_a_search_are_cited_as_such() -> None:
     bought = cite_event(event(BABEL, BABEL_ACTIONS[1], EventKind.OPTION_EXERCISED), [])
     assert "option exercised P00001" in bought.title
     assert BABEL.piid in bought.title
+    assert "to PANAMERICA COMPUTERS, INC. for Babel Street products" in cite_award(BABEL, []).title
     assert str(bought.dated) == "2024-03-19"
     search = cite_search(
         "with “clearview”", "3 records", SEEN, "https://watch.example.org/search?q=clearview&agency=7012"

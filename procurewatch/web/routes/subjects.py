@@ -39,6 +39,7 @@ from storage.search.tokenize import tokenize
 
 MAX_EVENTS = 8
 MAX_DOCUMENTS = 5
+MAX_EARLIEST = 500  # agencies that buy from one vendor
 MONTH = timedelta(days=30)
 MAX_AWARDS = 25
 MAX_ROWS = 15  # of a breakdown
@@ -251,11 +252,13 @@ def _filled(context: WebContext, session: Session, subject: Subject, seen_since:
     page, scope = _with_purchases(context, session, subject), subject.scope
     awards, publications = count_about(session, scope)
     has_earliest = page.kind is not SubjectKind.RECIPIENT
+    earliest = earliest_awards(session, scope, MAX_EARLIEST if scope.vendor else MAX_EVENTS) if has_earliest else []
     page = replace(
         page,
         awards_in_all=awards,
         publications_in_all=publications,
-        earliest=tuple(earliest_awards(session, scope, MAX_EVENTS)) if has_earliest else (),
+        earliest=tuple(earliest[:MAX_EVENTS]),
+        first=min(earliest, key=lambda award: award.signed, default=None) if scope.vendor else None,
         coverage=context.coverage(session, _entries(context, scope), scope.agency),
         may_lack_defense=may_lack_defense(session, scope),
         notices=tuple(open_notices(session, scope, datetime.now(UTC))),

@@ -69,8 +69,10 @@ def test_amounts_stand_under_their_own_names() -> None:
 
 MILESTONES = {
     CLEARVIEW.key: (
-        "ICE has no earlier award to Clearview AI in the records since 2007-10-01",
-        "ICE's obligations to Clearview AI passed $5 million: $5,012,345.00 in all",
+        "ICE has no earlier award to Clearview AI in the records since 2007-10-01;"
+        " this award is paid to CLEARVIEW AI, INC.",
+        "ICE's obligations to Clearview AI passed $5 million: $5,012,345.00 in all;"
+        " this award is paid to CLEARVIEW AI, INC.",
     ),
     BABEL.key: (
         "CBP has no earlier award for Babel Street products in the records since 2007-10-01;"

@@ -101,6 +101,7 @@ def test_through_a_reseller_both_are_named() -> None:
     direct = write_letter(CLEARVIEW, CLEARVIEW_ACTIONS)
     assert "Recipient: CLEARVIEW AI, INC." in facts(direct)
     assert not any(fact.startswith("Product of") for fact in facts(direct))
+    assert "PANAMERICA COMPUTERS, INC., for Babel Street products" in write_letter(BABEL).short
 
 
 def test_parent_trade_name_office_and_funder_are_named() -> None:
@@ -270,7 +271,7 @@ def test_the_muckrock_form_is_filled_in() -> None:
     fields = parse_qs(parts.query, strict_parsing=True)
     assert (parts.scheme, parts.hostname, parts.path) == ("https", "www.muckrock.com", "/foi/create/")
     assert fields["agency"] == ["38"]
-    assert fields["title"] == ["70B03C23F00001053, PANAMERICA COMPUTERS, INC."]
+    assert fields["title"] == ["70B03C23F00001053, PANAMERICA COMPUTERS, INC., for Babel Street products"]
     for needed in ("HSHQDC12D00013", "statement of work", "audit logs", "P00001 (2024-03-19)"):
         assert needed in fields["requested_docs"][0]
 

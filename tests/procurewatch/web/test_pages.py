@@ -171,7 +171,7 @@ def test_a_vendor_shows_names_spending_and_resellers(client: Client) -> None:
     assert "CARAHSOFT TECHNOLOGY CORP" in shown
     assert "first purchase" not in shown.lower()
     earliest = shown.partition("Earliest awards")[2].partition("The newest")[0]
-    assert "not checked" in earliest
+    assert "2020-12-15 2020-09-30" in earliest, "the day to which the first poll looked back"
     assert "Avail" not in earliest, "another vendor's"
     assert client.get("/vendor/nobody.html").status_code == 404
     assert client.get("/vendor/cellebrite.atom").headers["content-type"].startswith("application/atom+xml")

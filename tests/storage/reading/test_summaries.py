@@ -116,16 +116,22 @@ def test_the_earliest_award_of_each_agency_and_vendor_says_whether_earlier_ones_
         }
         session.add(CoverageRow(vendor_id="clearview-ai", until=None, **terms))
         session.add(CoverageRow(vendor_id="babel-street", until=date(2026, 11, 1), **terms))
+        session.add(CoverageRow(vendor_id="panamerica", until=None, **{**terms, "since": date(2020, 10, 1)}))
     with stored.reading() as session:
         found = earliest_awards(session, SummaryScope(), 10)
         assert [(each.vendor_id, each.agency_code, each.key, each.checked_since) for each in found] == [
             ("babel-street", "7014", BABEL.key, None),
-            ("panamerica", "7014", BABEL.key, None),
+            ("panamerica", "7014", BABEL.key, date(2020, 10, 1)),
             ("clearview-ai", "7012", CLEARVIEW.key, FIRST_DAY),
         ]
         scopes = [SummaryScope(vendor="panamerica"), SummaryScope(agency="7012"), SummaryScope(category="social-media")]
         of_each = [[each.vendor_id for each in earliest_awards(session, scope, 10)] for scope in scopes]
     assert of_each == [["panamerica"], ["clearview-ai"], ["babel-street"]]
+    earlier = replace(EQUIPMENT, signed=date(2010, 1, 1), awarding=CLEARVIEW.awarding)
+    save(stored, earlier, match(earlier), match(earlier, "panamerica", "review"))
+    with stored.reading() as session:
+        [now] = earliest_awards(session, SummaryScope(vendor="clearview-ai"), 10)
+    assert (now.key, now.signed) == (earlier.key, date(2010, 1, 1)), "a backfill has brought it"
 
 
 def test_an_award_whose_day_cannot_be_true_is_the_earliest_of_none(stored: Database) -> None:

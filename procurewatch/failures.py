@@ -16,6 +16,7 @@ from procurewatch.context import Busy
 from procurewatch.exports.parquet import ParquetMissing
 from procurewatch.logs import DEBUG_LOG
 from procurewatch.settings import SettingsError
+from procurewatch.static_site.manifest import SiteError
 from sources.errors import SourceError
 from storage.claims import ClaimLost
 from storage.database import DatabaseError
@@ -36,6 +37,7 @@ CODES: dict[type[Exception], int] = {
     DatabaseError: FAILED,
     SourceError: FAILED,
     ParquetMissing: FAILED,
+    SiteError: FAILED,
 }
 
 

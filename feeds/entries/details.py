@@ -201,8 +201,13 @@ def dates(event: StoredEvent) -> list[Detail]:
     ]
 
 
-def reporting_delay_note(today: date) -> str:
-    """Return the note for lists that may lack awards of the Defense Department, for this day (UTC)."""
+def reporting_delay_note(today: date | None) -> str:
+    """Return the note for lists that may lack awards of the Defense Department, for this day (UTC).
+
+    Without a day, as on pages that are read long after they were made, it names none.
+    """
+    if today is None:
+        return "DoD and Army Corps of Engineers awards become public 90 days after they are signed."
     return f"DoD and Army Corps of Engineers awards signed after {today - DEFENSE_DELAY} are not public yet."
 
 

@@ -30,7 +30,7 @@ class FeedRow:
 
     @property
     def page(self) -> str:
-        """The path of the feed's page, which only a served site has."""
+        """The path of the feed's page."""
         return feed_page(self.kind, self.slug)
 
     @property

@@ -29,9 +29,10 @@ CHART_HEIGHT = 140.0
 class Overview:
     """What is on record, in figures.
 
-    `spending` has technologies as rows and fiscal years as columns; `categories` are the titles of technologies by
-    slug. `vendors` counts the vendors of the watchlist with a published record, `watched` all vendors. `largest` are
-    the awards with the largest obligations of those signed in `fiscal_year`.
+    `spending` has technologies as rows and fiscal years as columns; `categories` are the titles of the
+    watchlist's technologies by slug; only these have a page. `vendors` counts the vendors of the watchlist with a
+    published record, `watched` all vendors. `largest` are the awards with the largest obligations of those signed in
+    `fiscal_year`.
     """
 
     spending: SpendingTable
@@ -66,7 +67,7 @@ def render_index(
     latest: Sequence[Entry],
     everything: FeedRow | None,
     *,
-    today: date,
+    today: date | None,
     overview: Overview | None = None,
     health: str = "",
 ) -> bytes:

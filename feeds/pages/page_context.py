@@ -10,7 +10,8 @@ from feeds.entries.render import render
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageContext:
-    """`depth` is the number of folders in the page's path. `served` pages offer search and review; static files do not.
+    """`depth` is the number of folders in the page's path. `served`: a server answers, so pages offer queries, exports
+    and review; static files do not. `has_search`: the site has a search page.
 
     `reviewer` and `csrf`, the token of the reviewer's forms, are "" unless a reviewer is signed in. `base_url` is the
     site's URL, "" if it is not known.
@@ -19,6 +20,7 @@ class PageContext:
     site: str = "Procurewatch"
     depth: int = 0
     served: bool = False
+    has_search: bool = False
     reviewer: str = ""
     csrf: str = ""
     base_url: str = ""

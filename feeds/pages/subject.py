@@ -106,8 +106,8 @@ class SubjectPage:
     feed: FeedRow | None = None
 
 
-def render_subject(context: PageContext, page: SubjectPage, *, today: date) -> bytes:
-    """Return the page."""
+def render_subject(context: PageContext, page: SubjectPage, *, today: date | None) -> bytes:
+    """Return the page. `today` (UTC) is for the note on reporting delays, which names no day without it."""
     years = [(int(row.code), row.dollars) for row in page.by_year if is_possible_year(row.code)]
     return context.render(
         "subject.html",

@@ -18,7 +18,6 @@ import typer
 from feeds.text import pluralize
 from procurewatch.context import AppContext, open_app
 from procurewatch.settings import Settings
-from procurewatch.site_build import build_catalog, write_site
 from procurewatch.terminal import STOPPED, console, fail, plain, stopping
 
 MAX_FAILED = 5  # files named in a message
@@ -38,9 +37,10 @@ def build(
     ] = None,
     site_url: SiteUrl = "",
 ) -> None:
-    """Write all feeds, an OPML list, a home page and a page for each award, for any static web host.
+    """Write the website and all feeds as files, for any static web host.
 
-    Unchanged files are not rewritten. Then the WebSub hub is notified, if one is set.
+    Only what has changed is built. Files of earlier builds that the site no longer has are removed. Then the WebSub hub
+    is notified, if one is set.
     """
     settings: Settings = context.obj
     target = folder or settings.site_folder
@@ -56,16 +56,20 @@ def build(
 
 def build_site(app_context: AppContext, folder: Path, site_url: str = "") -> tuple[str, list[str]]:
     """Write the site into a folder; return a one-line summary, and the paths of files that could not be built."""
+    from procurewatch.static_site import building  # noqa: PLC0415  it imports the web framework
+
     if folder.exists() and not folder.is_dir():
         raise typer.BadParameter(f"{folder} is a file; name a folder")
-    site = build_catalog(app_context, base_url=site_url or app_context.settings.site_url)
-    failed: list[str] = []
-    written = sum(1 for _ in write_site(site, folder, failed))
-    pages = f"{len(site.feeds)} feeds (Atom, RSS and JSON) and {len(site.awards)} award pages"
-    note = (
-        "" if site.base_url else "; no feeds.opml, which needs the site's address (--site-url or the setting site_url)"
-    )
-    return f"{pages} in {folder}; {written} files written{note}", failed
+    base_url = site_url or app_context.settings.site_url
+    done = building.build_site(app_context, folder, base_url)
+    pages = f"{pluralize(sum(path.endswith('.html') for path in done.files), 'page')}"
+    feeds_in_all = f"{pluralize(sum(path.endswith('.atom') for path in done.files), 'feed')} (Atom, RSS and JSON)"
+    notes = [f"{len(done.changed)} files written, {len(done.removed)} removed"]
+    if not base_url:
+        notes.append("no feeds.opml, which needs the site's address (--site-url or the setting site_url)")
+    if done.edited:
+        notes.append(f"not removed, because it was changed since it was written: {', '.join(done.edited[:MAX_FAILED])}")
+    return f"{pages} and {feeds_in_all} in {folder}; {'; '.join(notes)}", done.failed
 
 
 def serve(

@@ -25,17 +25,22 @@ from procurewatch.web.security.login import Access, Reviewer
 from storage.database import Database
 from storage.models import StoredEvent
 from storage.reading.coverage import coverage_of, department_of
-from storage.reading.records import known_agencies, published_keys
-from storage.reading.summaries import FeedStats, feed_stats
+from storage.reading.records import known_agencies, known_vendors, published_keys
+from storage.reading.summaries import FeedStats, feed_stats, published_recipients
 
 
 @dataclass(frozen=True)
 class WebContext:
-    """What every route works with. `base_url` is the public URL of the site."""
+    """What every page is made with. `base_url` is the public URL of the site, "" if a static one's is not known.
+
+    `is_static`: the pages are written as files, so no server answers. `has_search`: they have an index to search.
+    """
 
     app: AppContext
     base_url: str
     access: Access
+    is_static: bool = False
+    has_search: bool = False
     responses: ResponseCache = field(default_factory=ResponseCache)
 
     @property
@@ -48,6 +53,11 @@ class WebContext:
         """The present day, UTC."""
         return datetime.now(UTC).date()
 
+    @property
+    def day_shown(self) -> date | None:
+        """The day that pages state as the present one (UTC): none on files, which are read on later days too."""
+        return None if self.is_static else self.today
+
     @cached_property
     def vendor_titles(self) -> dict[str, str]:
         """The titles of watchlist entries by id; a topic's says that it is one."""
@@ -55,6 +65,21 @@ class WebContext:
             vendor.id: vendor.name if vendor.kind is Kind.VENDOR else f"{vendor.name} (topic)"
             for vendor in self.app.watchlist.vendors
         }
+
+    @cached_property
+    def published(self) -> CachedValue[frozenset[str]]:
+        """The keys of all published records, which have a page."""
+        return CachedValue(lambda session: frozenset(published_keys(session)))
+
+    @cached_property
+    def vendors(self) -> CachedValue[list[tuple[str, str, str]]]:
+        """The id, name and technology of each vendor with a published match."""
+        return CachedValue(known_vendors)
+
+    @cached_property
+    def recipients(self) -> CachedValue[dict[str, list[tuple[str, str]]]]:
+        """The names and UEIs of each recipient of published records, by the slug of its page."""
+        return CachedValue(_recipients_by_slug)
 
     @cached_property
     def agencies(self) -> CachedValue[dict[str, str]]:
@@ -111,7 +136,8 @@ class WebContext:
         """Return what page templates share; `depth` is the number of folders in the page's path."""
         return PageContext(
             depth=depth,
-            served=True,
+            served=not self.is_static,
+            has_search=self.has_search or not self.is_static,
             base_url=self.base_url,
             reviewer=reviewer.name if reviewer else "",
             csrf=reviewer.csrf if reviewer else "",
@@ -122,9 +148,27 @@ class WebContext:
         return self.access.reviewer(request)
 
 
-def latest_entries(events: Sequence[StoredEvent], page_context: PageContext) -> list[Entry]:
+def event_link(context: WebContext, session: Session, event: StoredEvent, root: str) -> str:
+    """Return the link from a page to an event: on its record's page, or the official page if a reviewer withdrew that.
+
+    `root` is the relative path from the page to the root of the site.
+    """
+    has_page = event.record.key in context.published.get(session)
+    return root + urls.event_path(event) if has_page else urls.official_page(event.record)
+
+
+def latest_entries(
+    context: WebContext, session: Session, events: Sequence[StoredEvent], page_context: PageContext
+) -> list[Entry]:
     """Return events as entries that link to the records' pages."""
-    return [entry_for(event, lambda event: page_context.root + urls.event_path(event)) for event in events]
+    return [entry_for(event, lambda it: event_link(context, session, it, page_context.root)) for event in events]
+
+
+def _recipients_by_slug(session: Session) -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for name, uei in published_recipients(session):
+        found.setdefault(urls.recipient_slug(name, uei), []).append((name, uei))
+    return found
 
 
 def feed_row(kind: FeedKind, slug: str, title: str, stats: FeedStats | None = None) -> FeedRow:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,6 +16,8 @@ from sqlalchemy import (
     column,
     exists,
     func,
+    inspect,
+    literal_column,
     or_,
     select,
     values,
@@ -23,6 +27,8 @@ from sqlmodel import col
 
 from sources.records import AwardCategory, PublicationKind
 from storage.models import (
+    AWARDS,
+    EventKind,
     MatchBand,
     StoredAction,
     StoredEvidence,
@@ -34,13 +40,16 @@ from storage.payloads import payload_bytes
 from storage.rows import read_amounts, view_of
 from storage.tables import (
     ActionRow,
+    EventRow,
     EvidenceRow,
+    LinkRow,
     MatchRow,
     PayloadRow,
     PublicationVersionRow,
     RecordRow,
     RenumberedRow,
     SearchRow,
+    SourceRecordRow,
 )
 
 BATCH_SIZE = 500  # keys in one query
@@ -54,6 +63,19 @@ MATCH_COLUMNS = tuple(
     col(getattr(MatchRow, {"category": "vendor_category"}.get(name, name)))
     for name in ("record_key", "signals", "action_keys", *MATCH_NAMES)
 )
+
+# The tables whose rows are of one record, each with the column that has its key.
+RECORD_TABLES: tuple[tuple[Any, str], ...] = (
+    (RecordRow, "key"),
+    (SourceRecordRow, "record_key"),
+    (LinkRow, "record_key"),
+    (ActionRow, "award_key"),
+    (RenumberedRow, "new_key"),
+    (MatchRow, "record_key"),
+    (EventRow, "record_key"),
+    (EvidenceRow, "record_key"),
+)
+UNSEEN = {"watchlist_version", "priority", "clues", "is_unpublished", "revision"}  # columns that no page shows
 
 
 def records_by_key(session: Session, keys: Sequence[str], band: str = "") -> list[StoredRecord]:
@@ -250,3 +272,90 @@ def load_publication_version(session: Session) -> tuple[str, datetime | None]:
     """
     row = session.execute(select(col(PublicationVersionRow.number), col(PublicationVersionRow.changed))).first()
     return (str(row[0]), row[1]) if row else ("0", None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownRecord:
+    """On which pages a record is: that of a published one, or of one whose only match was withdrawn.
+
+    `day` is the day signed, else published. `vendors` and `categories` include those of withdrawn matches.
+    """
+
+    key: str
+    is_published: bool
+    agency: str
+    department: str
+    recipient_name: str
+    recipient_uei: str
+    is_award: bool
+    day: date | None
+    ends: date | None
+    deadline: datetime | None
+    vendors: frozenset[str]
+    categories: frozenset[str]
+
+
+def shown_records(session: Session) -> list[ShownRecord]:
+    """Return all records that are on pages or in feeds, newest signed (or published) first."""
+    category = col(MatchRow.vendor_category)
+    categories: dict[str, set[str]] = {}
+    for vendor, of in session.execute(select(col(MatchRow.vendor_id), category).distinct()):
+        categories.setdefault(vendor, set()).add(of)
+    vendors: dict[str, set[str]] = {}
+    matched = select(col(MatchRow.record_key), col(MatchRow.vendor_id)).where(col(MatchRow.band) == MatchBand.PUBLISHED)
+    withdrawn = select(col(EventRow.record_key), col(EventRow.vendor_id))
+    withdrawn = withdrawn.where(col(EventRow.kind) == EventKind.WITHDRAWN.value, col(EventRow.is_published).is_(True))
+    for query in (matched, withdrawn):
+        for key, vendor in session.execute(query):
+            vendors.setdefault(key, set()).add(vendor)
+    names = ("key", "recipient_name", "recipient_uei", "category", "signed", "published", "ends", "deadline")
+    columns: list[Any] = [col(getattr(RecordRow, name)) for name in names]
+    columns += [col(getattr(SearchRow, name)) for name in ("sub_agency_code", "department", "is_published")]
+    rows = select(*columns).join_from(RecordRow, SearchRow, col(RecordRow.key) == col(SearchRow.record_key))
+    return [
+        ShownRecord(
+            key=row.key,
+            is_published=row.is_published,
+            agency=row.sub_agency_code,
+            department=row.department,
+            recipient_name=row.recipient_name,
+            recipient_uei=row.recipient_uei,
+            is_award=row.category in AWARDS,
+            day=row.signed or row.published,
+            ends=row.ends,
+            deadline=row.deadline,
+            vendors=frozenset(vendors[row.key]),
+            categories=frozenset(each for vendor in vendors[row.key] for each in categories.get(vendor, ())),
+        )
+        for row in session.execute(rows.order_by(col(SearchRow.sort_key).desc()))
+        if row.key in vendors
+    ]
+
+
+def parent_keys(session: Session) -> dict[str, str]:
+    """Return the key of each order's parent award, by the key of the order."""
+    query = select(col(RecordRow.key), col(RecordRow.parent_key)).where(col(RecordRow.parent_key) != "")
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def linked_keys(session: Session) -> list[tuple[str, str]]:
+    """Return the keys of each publication and award that are linked."""
+    return [(row[0], row[1]) for row in session.execute(select(col(LinkRow.record_key), col(LinkRow.award_key)))]
+
+
+def digest_records(session: Session) -> dict[str, int]:
+    """Return a digest of everything that is stored about each record, by key.
+
+    It does not depend on the order of rows. It is read from the tables themselves, so that no writer can forget it, and
+    a restored backup has other digests.
+    """
+    found: dict[str, int] = {}
+    for table, key_column in RECORD_TABLES:
+        names = [each.name for each in inspect(table).columns if each.name not in UNSEEN]
+        columns: list[Any] = [literal_column(f'"{name}"') for name in names]
+        place = names.index(key_column)
+        for row in session.execute(select(*columns).select_from(table), execution_options={"yield_per": 1000}):
+            text = repr((table.__tablename__, *row)).encode("utf-8", "surrogatepass")
+            part = int.from_bytes(hashlib.blake2b(text, digest_size=16).digest())
+            found[row[place]] = (found.get(row[place], 0) + part) % 2**128
+    return found

@@ -72,6 +72,13 @@ def feed_events(session: Session, query: Query, limit: int, now: datetime, on_no
     return find_events(session, query, min(max(limit, recent, on_no_page), MAX_ENTRIES))
 
 
+def count_recent_events(session: Session, now: datetime) -> dict[str, int]:
+    """Return how many events of each record were first seen in the time for which feeds have all, by record key."""
+    query = select(col(EventRow.record_key), func.count())
+    query = query.where(col(EventRow.is_published).is_(True), col(EventRow.first_seen) >= now - KEPT_IN_FEED)
+    return {row[0]: row[1] for row in session.execute(query.group_by(col(EventRow.record_key)))}
+
+
 def newest_events(
     session: Session, query: Query, limit: int, now: datetime
 ) -> tuple[ArchivePage | None, list[StoredEvent]]:

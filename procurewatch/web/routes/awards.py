@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -10,16 +11,19 @@ from sqlalchemy.orm import Session
 
 from feeds import urls
 from feeds.entries.matches import category_label, published_matches
-from feeds.pages.award import ReviewChoice, render_award
+from feeds.pages.award import LinkedRecord, RecordPage, ReviewChoice, render_award
 from feeds.pages.feed_list import FeedRow
-from feeds.urls import FeedKind
+from feeds.urls import FeedFormat, FeedKind
 from procurewatch.exports.redaction import remove_user_names
-from procurewatch.site_build import record_page
 from procurewatch.web.context import WebContext, feed_row
 from procurewatch.web.responses import ErrorResponse, body_of, page_response
-from storage.models import StoredRecord
-from storage.reading.records import load_payload
-from storage.reading.summaries import published_among
+from procurewatch.web.security.login import Reviewer
+from sources.registry import publisher_of, sources_listing
+from storage.models import AWARDS, StoredRecord
+from storage.reading.records import actions_of, evidence_of, load_payload, records_by_key
+from storage.reading.source_records import load_source_records
+from storage.reading.summaries import orders_under, published_among
+from storage.reading.timelines import linked_records, timeline_of
 from storage.writing.renumbering import current_key
 
 # Evidence is untrusted: browsers are told to save it, and never to run it.
@@ -39,13 +43,12 @@ def router(context: WebContext) -> APIRouter:
         with context.database.reading() as session:
             key = record_key(context, session, name.removesuffix(".html")) if name.endswith(".html") else None
             page = record_page(session, key, context.app.source_titles) if key else None
-        if page is None:
-            return ErrorResponse(404, "No published record has this page; /search finds those that are stored.")
-        if (path := urls.award_path(page.award.key)) != f"awards/{name}":
-            return RedirectResponse(f"../{path}", status_code=302)  # the source has changed the record's key
-        reviewer = context.reviewer(request)
-        choices = review_choices(page.award) if reviewer else ()
-        content = render_award(context.page_context(reviewer, depth=1), page, feeds_for(context, page.award), choices)
+            if page is None:
+                return ErrorResponse(404, "No published record has this page; /search finds those that are stored.")
+            if (path := urls.award_path(page.award.key)) != f"awards/{name}":
+                return RedirectResponse(f"../{path}", status_code=302)  # the source has changed the record's key
+            reviewer = context.reviewer(request)
+            content = award_page(context, session, page, reviewer)
         return page_response(request, body_of(content), private=reviewer is not None)
 
     @routes.api_route("/evidence/{sha256}", methods=["GET", "HEAD"])
@@ -68,6 +71,39 @@ def router(context: WebContext) -> APIRouter:
     return routes
 
 
+def award_page(context: WebContext, session: Session, page: RecordPage, reviewer: Reviewer | None = None) -> bytes:
+    """Return the page of a record; a reviewer can decide its matches there."""
+    choices = review_choices(page.award) if reviewer else ()
+    return render_award(context.page_context(reviewer, depth=1), page, feeds_for(context, session, page.award), choices)
+
+
+def record_page(session: Session, key: str, source_titles: Mapping[str, str]) -> RecordPage | None:
+    """Return the contents of a record's page, or `None` if it is not stored."""
+    found = records_by_key(session, [key])
+    if not found:
+        return None
+    award = found[0]
+    linked = linked_records(session, key)
+    orders, stored = orders_under(session, key) if award.category in AWARDS else ([], 0)
+    parent = next(iter(records_by_key(session, [award.parent_key])), None) if award.parent_key else None
+    seen = published_among(session, [award.parent_key, *(record.key for _, record in linked)])
+    return RecordPage(
+        award=award,
+        actions=tuple(actions_of(session, key)),
+        evidence=tuple(evidence_of(session, key)),
+        events=tuple(timeline_of(session, key)),
+        sources=tuple(load_source_records(session, key)),
+        source_titles=source_titles,
+        publisher=publisher_of(award.source),
+        complete_sources=sources_listing(award.category),
+        linked=tuple(LinkedRecord(link=link, record=record, has_page=record.key in seen) for link, record in linked),
+        parent=parent,
+        parent_has_page=award.parent_key in seen,
+        orders=tuple(orders),
+        orders_stored=stored,
+    )
+
+
 def record_key(context: WebContext, session: Session, name: str) -> str | None:
     """Return the key of the published record whose page has this name, `None` if there is none."""
     if urls.award_page_name(name) == name:
@@ -84,8 +120,8 @@ def review_choices(award: StoredRecord) -> tuple[ReviewChoice, ...]:
     )
 
 
-def feeds_for(context: WebContext, award: StoredRecord) -> list[FeedRow]:
-    """Return the feeds that include a record's events."""
+def feeds_for(context: WebContext, session: Session, award: StoredRecord) -> list[FeedRow]:
+    """Return the feeds that include a record's events. An entry that left the watchlist may leave no feed for these."""
     matches = published_matches(award)
     titles = context.app.watchlist.categories
     rows = [feed_row(FeedKind.VENDOR, match.vendor_id, match.vendor_name) for match in matches]
@@ -95,4 +131,6 @@ def feeds_for(context: WebContext, award: StoredRecord) -> list[FeedRow]:
         feed_row(FeedKind.CATEGORY, category, titles.get(category) or category_label(category))
         for category in dict.fromkeys(match.category for match in matches)
     ]
-    return [*rows, feed_row(FeedKind.ALL, "all", "everything")]
+    stems = context.feeds.get(session).by_stem
+    known = [row for row in rows if row.atom.removesuffix(f".{FeedFormat.ATOM}") in stems]
+    return [*known, feed_row(FeedKind.ALL, "all", "everything")]

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from feeds import urls
 from feeds.entries.matches import category_label
 from feeds.entries.source_health import health_line
+from feeds.pages.charts import is_possible_year
 from feeds.pages.feed_list import FeedRow, render_feed_list
 from feeds.pages.index import Overview, render_index
-from feeds.site import LATEST_ON_INDEX
 from feeds.urls import FeedKind
 from monitors.watchlist.model import Kind
 from procurewatch.named_feeds import EXPIRING_TITLE
@@ -27,6 +27,8 @@ from storage.search.search import find_events, largest_awards
 from storage.search.spending import Dimension, spending
 
 MAX_LARGEST = 5
+
+LATEST_ON_INDEX = 50
 
 
 def router(context: WebContext) -> APIRouter:
@@ -57,9 +59,9 @@ def home_page(context: WebContext, session: Session, health: str) -> bytes:
     everything = Query(min_change=context.app.settings.feed_min_change)
     return render_index(
         page_context,
-        latest_entries(find_events(session, everything, LATEST_ON_INDEX), page_context),
+        latest_entries(context, session, find_events(session, everything, LATEST_ON_INDEX), page_context),
         feed_row(FeedKind.ALL, "all", "everything"),
-        today=context.today,
+        today=context.day_shown,
         overview=_overview(context, session),
         health=health,
     )
@@ -75,12 +77,14 @@ def _overview(context: WebContext, session: Session) -> Overview:
     watchlist, today = context.app.watchlist, context.today
     table = spending(session, Query(), Dimension.CATEGORY, Dimension.YEAR)
     this_year = today.year + (today.month >= 10)  # the fiscal year begins in October
-    fiscal_year = max((int(year.code) for year in table.columns if year.code <= str(this_year)), default=this_year)
+    years = [int(year.code) for year in table.columns if is_possible_year(year.code)]
+    fiscal_year = max((year for year in years if year <= this_year), default=this_year)
     first, last = date(fiscal_year - 1, 10, 1), date(fiscal_year, 9, 30)
     vendors = [vendor.id for vendor in watchlist.vendors if vendor.kind is Kind.VENDOR]
+    watched = sorted({vendor.category for vendor in watchlist.vendors})
     return Overview(
         spending=table,
-        categories=watchlist.categories,
+        categories={slug: watchlist.categories.get(slug) or category_label(slug) for slug in watched},
         vendors=count_matched(session, vendors),
         watched=len(vendors),
         fiscal_year=fiscal_year,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
+from sqlalchemy.orm import Session
 
 from feeds import urls
 from feeds.entries.render import favicon, icon, scripts, stylesheet
 from feeds.feed import EPOCH
-from feeds.site import Writer, site_files
-from procurewatch.site_build import build_catalog
-from procurewatch.web.cache import CachedValue, publication_version
+from feeds.site import SiteFeeds
+from procurewatch.web.cache import publication_version
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import CROSS_ORIGIN, HTML, ErrorResponse, body_of, page_response, preflight
-from storage.reading.source_health import find_silences
+from procurewatch.web.routes.home import all_feeds
+from sources.registry import SOURCES
+from storage.reading.source_health import find_silences, list_incidents
 
 # What is built from the database; feeds and pages have routes of their own.
 BUILT = frozenset({urls.OPML, urls.ABOUT, *(f"{urls.HEALTH}.{fmt}" for fmt in urls.FeedFormat)})
@@ -31,7 +33,6 @@ MEDIA_TYPES = {
 def router(context: WebContext) -> APIRouter:
     """Return the route of all files. It matches every path, so it must be the last one."""
     routes = APIRouter()
-    writers = CachedValue(lambda _session: _writers(context))
     static = {urls.STYLESHEET: body_of(stylesheet()), urls.ICON: body_of(icon()), urls.FAVICON: body_of(favicon())}
     static |= {f"{urls.SCRIPTS}/{name}": body_of(content) for name, content in scripts().items()}
 
@@ -46,8 +47,13 @@ def router(context: WebContext) -> APIRouter:
             _, changed = publication_version(session)
             # That a source is not polled any more changes nothing that is stored.
             silences = find_silences(session, context.app.silences) if path.startswith(urls.HEALTH) else []
-            write = (_writers(context) if silences else writers.get(session))[path]
-            body = context.cached_page(session, ("file", path), write, depends_on=silences, modified=changed or EPOCH)
+            body = context.cached_page(
+                session,
+                ("file", path),
+                lambda: site_file(context, session, path),
+                depends_on=silences,
+                modified=changed or EPOCH,
+            )
         response = page_response(request, body, media_type)
         response.headers.update(CROSS_ORIGIN)
         return response
@@ -57,6 +63,13 @@ def router(context: WebContext) -> APIRouter:
     return routes
 
 
-def _writers(context: WebContext) -> dict[str, Writer]:
-    site = build_catalog(context.app, base_url=context.base_url, is_list=True)
-    return {path: write for path, write in site_files(site) if path in BUILT}
+def site_file(context: WebContext, session: Session, path: str) -> bytes:
+    """Return one of the files `BUILT`."""
+    if path == urls.ABOUT:
+        return context.page_context().render("about.html")
+    site = SiteFeeds(base_url=context.base_url)
+    if path == urls.OPML:
+        return site.opml(all_feeds(context, context.feed_stats.get(session), context.agencies.get(session)))
+    incidents = (*find_silences(session, context.app.silences), *list_incidents(session))
+    titles = {name: source.title for name, source in SOURCES.items()}
+    return site.health(urls.FeedFormat(path.rpartition(".")[2]), incidents, titles)

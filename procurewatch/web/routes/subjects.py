@@ -15,13 +15,12 @@ from feeds.pages.subject import MAX_SINCE, Breakdown, BuyingAgency, KnownAs, Sub
 from feeds.pages.timeline import TimelineItem, timeline_item
 from feeds.urls import FeedKind, SubjectKind
 from monitors.watchlist.model import Vendor
-from procurewatch.web.context import WebContext, feed_row
+from procurewatch.web.context import WebContext, event_link, feed_row
 from procurewatch.web.responses import ErrorResponse, page_response
 from storage.models import StoredEvent
 from storage.reading.contracts.expiring import awards_ending, count_ending
 from storage.reading.contracts.purchases import competition_in, payees_of, vehicles_of
 from storage.reading.coverage import earliest_awards, may_lack_defense
-from storage.reading.records import known_agencies, known_vendors
 from storage.reading.summaries import (
     GroupBy,
     SpendRow,
@@ -30,7 +29,6 @@ from storage.reading.summaries import (
     count_about,
     open_notices,
     publications_about,
-    published_recipients,
     spending,
 )
 from storage.search.query import InvalidQuery, Query, read_query
@@ -106,7 +104,7 @@ def subject_page(
     if subject is None:
         raise NoSuchSubject
     page = _filled(context, session, _narrow(context, session, subject, narrowed.agency), narrowed.seen_since)
-    return render_subject(context.page_context(depth=1), page, today=context.today)
+    return render_subject(context.page_context(depth=1), page, today=context.day_shown)
 
 
 def _page(context: WebContext, kind: SubjectKind) -> Callable[[str, Request], Response]:
@@ -156,7 +154,7 @@ def _narrow(context: WebContext, session: Session, subject: Subject, agency: str
 
 def _vendor(context: WebContext, session: Session, name: str) -> Subject | None:
     listed = next((each for each in context.app.watchlist.vendors if urls.matches_slug(each.id, name)), None)
-    stored = next((each for each in known_vendors(session) if urls.matches_slug(each[0], name)), None)
+    stored = next((each for each in context.vendors.get(session) if urls.matches_slug(each[0], name)), None)
     slug = listed.id if listed else stored[0] if stored else None
     if slug is None:
         return None
@@ -179,7 +177,7 @@ def _vendor(context: WebContext, session: Session, name: str) -> Subject | None:
 
 
 def _agency(context: WebContext, session: Session, name: str) -> Subject | None:
-    found = next((each for each in known_agencies(session) if urls.matches_slug(each[0], name)), None)
+    found = next((each for each in context.agencies.get(session).items() if urls.matches_slug(each[0], name)), None)
     if found is None:
         return None
     code, title = found
@@ -220,10 +218,12 @@ def _category(context: WebContext, session: Session, name: str) -> Subject | Non
     return Subject(page=page, scope=subject, query=query, feed=_feed(context, query), groups=groups)
 
 
-def _recipient(context: WebContext, session: Session, name: str) -> Subject | None:  # noqa: ARG001
-    found = [each for each in published_recipients(session) if urls.matches_slug(urls.recipient_slug(*each), name)]
-    if not found:
+def _recipient(context: WebContext, session: Session, name: str) -> Subject | None:
+    recipients = context.recipients.get(session)
+    slug = next((each for each in recipients if urls.matches_slug(each, name)), None)
+    if slug is None:
         return None
+    found = recipients[slug]
     title = found[0][0]
     ueis = tuple(dict.fromkeys(uei for _, uei in found if uei))
     subject = SummaryScope(ueis=ueis, recipients=tuple(one for one, uei in found if not uei))
@@ -233,7 +233,7 @@ def _recipient(context: WebContext, session: Session, name: str) -> Subject | No
     query = Query(phrases=(" ".join(words),)) if len(words) > 1 else Query(words=tuple(words))
     page = SubjectPage(
         kind=SubjectKind.RECIPIENT,
-        slug=name,
+        slug=slug,
         title=title,
         about="Paid by the awards below; what they buy may be made by others.",
         search=query.url_query(),
@@ -295,7 +295,7 @@ def _with_entries(
     limit = MAX_SINCE if seen_since else MAX_EVENTS
     return replace(
         page,
-        newest=_timeline(find_events(session, replace(feed, seen_since=seen_since), limit)),
+        newest=_timeline(context, session, find_events(session, replace(feed, seen_since=seen_since), limit)),
         seen_since=seen_since,
         recent_since=month_ago,
         recent_entries=count_events_since(session, feed, month_ago, MAX_SINCE + 1),
@@ -310,8 +310,8 @@ def _entries(context: WebContext, subject: SummaryScope) -> list[str]:
     return [entry.id for entry in context.app.watchlist.vendors if not wanted or entry.category == wanted]
 
 
-def _timeline(events: Iterable[StoredEvent]) -> tuple[TimelineItem, ...]:
-    return tuple(timeline_item(event, f"../{urls.event_path(event)}") for event in events)
+def _timeline(context: WebContext, session: Session, events: Iterable[StoredEvent]) -> tuple[TimelineItem, ...]:
+    return tuple(timeline_item(event, event_link(context, session, event, "../")) for event in events)
 
 
 def _breakdown(by: GroupBy, rows: Sequence[SpendRow]) -> Breakdown:

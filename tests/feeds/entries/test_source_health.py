@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import feedparser
 
 from feeds.entries.source_health import health_line, incident_entries
-from feeds.site import Site
+from feeds.site import SiteFeeds
+from feeds.urls import FeedFormat
 from storage.reading.source_health import Incident, SourceHealth
-from tests.feeds.test_site import build_catalog
 
 BEGAN = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 INCIDENT = Incident(
@@ -32,11 +32,10 @@ def test_an_incident_is_one_entry_and_its_end_another() -> None:
 
 
 def test_the_feed_is_there_before_anything_went_wrong_and_tells_what_did() -> None:
-    quiet = dict(Site(build_catalog()).files())
-    troubled = dict(Site(replace(build_catalog(), incidents=(INCIDENT,), source_titles=TITLES)).files())
-    for path in ("health.atom", "health.rss"):
-        assert feedparser.parse(quiet[path]()).entries == []
-        parsed = feedparser.parse(troubled[path]())
+    site = SiteFeeds(base_url=LINK)
+    for fmt in (FeedFormat.ATOM, FeedFormat.RSS):
+        assert feedparser.parse(site.health(fmt, (), TITLES)).entries == []
+        parsed = feedparser.parse(site.health(fmt, (INCIDENT,), TITLES))
         assert not parsed.bozo
         assert [entry.title for entry in parsed.entries] == [next(incident_entries([INCIDENT], TITLES, LINK)).title]
 

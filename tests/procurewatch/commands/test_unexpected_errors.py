@@ -75,7 +75,7 @@ def test_poll_reports_each_source_by_itself(tmp_path: Path) -> None:
 
 
 ONE_BROKEN_PAGE = """
-import procurewatch.site_build as module
+import procurewatch.static_site.pages as module
 plain = module.record_page
 def fail_for_one(session, key, titles):
     if "70CMSD24P00000119" in key:

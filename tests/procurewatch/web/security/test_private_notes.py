@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.story_pack import pack_bytes
-from procurewatch.site_build import build_catalog, write_site
+from procurewatch.static_site.building import build_site
 from storage.database import open_database
 from storage.models import MatchBand
 from storage.reading.export_rows import RowType, with_bands
@@ -47,7 +47,7 @@ def test_no_file_contains_what_is_private(attacked_folder: Path, tmp_path: Path)
                     found = b"".join(export_bytes(session, records, form, row_type=rows, bands=frozenset(MatchBand)))
                     assert private_in(text_in(found)) == [], (form, rows)
             pack = text_in(b"".join(pack_bytes(session, list(with_bands(records)), "all")))
-        list(write_site(build_catalog(context(database, tmp_path), base_url="https://example.org"), tmp_path, []))
+        build_site(context(database, tmp_path), tmp_path / "site", "https://example.org")
     site = "\n".join(text_in(file.read_bytes()) for file in tmp_path.rglob("*") if file.is_file())
     for text in (pack, site):
         assert REASON in text

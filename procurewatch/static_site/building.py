@@ -1,0 +1,32 @@
+"""Builds the static site into a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from procurewatch.context import AppContext
+from procurewatch.static_site.pages import site_pages
+from procurewatch.static_site.writing import Written, locked, write_files
+from procurewatch.web.context import WebContext
+from procurewatch.web.security.login import Access
+
+
+def build_site(app_context: AppContext, folder: Path, base_url: str) -> Written:
+    """Write the site into a folder, and remove what earlier builds wrote and is no longer in it.
+
+    Args:
+        base_url: the site's public URL, "" if it is not known.
+
+    Raises:
+        OSError: the folder cannot be written.
+        procurewatch.static_site.manifest.SiteError: another build writes into the folder, or its manifest is damaged.
+        sqlalchemy.exc.DBAPIError: the database failed.
+    """
+    context = WebContext(
+        app=app_context,
+        base_url=base_url,
+        access=Access(app_context.settings, is_https=False),
+        is_static=True,
+    )
+    with locked(folder), app_context.database.reading() as session:
+        return write_files(site_pages(context, session), folder, lambda _path: True)

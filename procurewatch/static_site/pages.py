@@ -1,0 +1,115 @@
+"""All files of the static site: each path with the function that builds it and a digest of what it is built from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy.orm import Session
+
+from feeds import urls
+from feeds.entries.entry import entry_for
+from feeds.entries.render import favicon, icon, stylesheet
+from feeds.entries.source_health import health_line
+from feeds.site import SiteFeeds
+from feeds.urls import SINGLE_FEEDS, FeedFormat, SubjectKind
+from procurewatch.named_feeds import NamedFeed
+from procurewatch.static_site.inputs import SiteInputs
+from procurewatch.static_site.writing import SiteFile
+from procurewatch.web.context import WebContext, feed_row
+from procurewatch.web.routes.awards import award_page, record_page
+from procurewatch.web.routes.expiring import expiring_page
+from procurewatch.web.routes.home import feed_list_page, home_page
+from procurewatch.web.routes.site_files import BUILT, site_file
+from procurewatch.web.routes.subjects import subject_page
+from storage.models import StoredEvent
+from storage.reading.source_health import load_health
+from storage.search.feed_pages import feed_events
+from storage.writing.renumbering import former_keys
+
+
+def site_pages(context: WebContext, session: Session) -> Iterator[SiteFile]:
+    """Yield every file of the site except its search index. `session` is read while the files are built."""
+    inputs = SiteInputs(context, session)
+    yield from _single_pages(context, session)
+    yield from _feeds(context, session, inputs)
+    yield from _subjects(context, session, inputs)
+    yield from _records(context, session, inputs)
+
+
+def _single_pages(context: WebContext, session: Session) -> Iterator[SiteFile]:
+    """Yield the files of which there is one. They are built each time."""
+    yield SiteFile(urls.STYLESHEET, stylesheet)
+    yield SiteFile(urls.ICON, icon)
+    yield SiteFile(urls.FAVICON, favicon)
+    health = [load_health(session, name, limit) for name, limit in context.app.silences.items()]
+    line = health_line(health, context.app.source_titles)
+    yield SiteFile(urls.INDEX, lambda: home_page(context, session, line))
+    yield SiteFile(urls.FEED_LIST, lambda: feed_list_page(context, session))
+    yield SiteFile(urls.EXPIRING, lambda: expiring_page(context, session))
+    for path in sorted(BUILT):
+        if path != urls.OPML or context.base_url:  # feed readers need absolute URLs
+            yield SiteFile(path, partial(site_file, context, session, path))
+
+
+def _feeds(context: WebContext, session: Session, inputs: SiteInputs) -> Iterator[SiteFile]:
+    for feed in context.feeds.get(session).by_stem.values():
+        digest = inputs.of_feed(feed.kind, feed.slug, feed.title)
+        for fmt in FeedFormat:
+            build = partial(_feed, context, session, feed, fmt, inputs.now)
+            yield SiteFile(urls.feed_path(feed.kind, feed.slug, fmt), build, digest)
+
+
+def _feed(context: WebContext, session: Session, feed: NamedFeed, fmt: FeedFormat, now: datetime) -> bytes:
+    published = context.published.get(session)
+
+    def link(event: StoredEvent) -> str:
+        return urls.permalink(context.base_url if event.record.key in published else "", event)
+
+    settings = context.app.settings
+    events = feed_events(session, feed.query, settings.feed_entries, now)
+    site = SiteFeeds(base_url=context.base_url, hub=settings.websub_hub)
+    return site.feed(feed_row(feed.kind, feed.slug, feed.title), fmt, [entry_for(event, link) for event in events])
+
+
+def _subjects(context: WebContext, session: Session, inputs: SiteInputs) -> Iterator[SiteFile]:
+    """Yield the page of every vendor, agency and technology that has a feed, and of every recipient."""
+    for feed in context.feeds.get(session).by_stem.values():
+        if feed.kind in SINGLE_FEEDS:
+            continue
+        kind = SubjectKind(feed.kind)
+        entry = context.app.watchlist.by_id.get(feed.slug) if kind is SubjectKind.VENDOR else None
+        digest = inputs.of_subject(kind, feed.slug, feed.title, entry)
+        yield _subject(context, session, kind, feed.slug, digest)
+    for slug in context.recipients.get(session):
+        digest = inputs.of_subject(SubjectKind.RECIPIENT, slug)
+        yield _subject(context, session, SubjectKind.RECIPIENT, slug, digest)
+
+
+def _subject(context: WebContext, session: Session, kind: SubjectKind, slug: str, digest: str) -> SiteFile:
+    path = urls.subject_path(kind, slug)
+    name = path.partition("/")[2].removesuffix(".html")
+    return SiteFile(path, partial(subject_page, context, session, kind, name), digest)
+
+
+def _records(context: WebContext, session: Session, inputs: SiteInputs) -> Iterator[SiteFile]:
+    """Yield the page of every published record, and for each former key a page that leads to it."""
+    published = context.published.get(session)
+    for key in (record.key for record in inputs.records if record.is_published):
+        yield SiteFile(urls.award_path(key), partial(_record, context, session, key), inputs.of_record(key))
+    for old, new in former_keys(session).items():
+        if new in published and old not in published:
+            yield SiteFile(urls.award_path(old), partial(_moved, context, new))
+
+
+def _record(context: WebContext, session: Session, key: str) -> bytes:
+    page = record_page(session, key, context.app.source_titles)
+    if page is None:
+        raise LookupError(f"{key} is not stored")
+    return award_page(context, session, page)
+
+
+def _moved(context: WebContext, key: str) -> bytes:
+    name = urls.award_path(key).partition("/")[2]
+    return context.page_context(depth=1).render("moved.html", target=name)

@@ -93,7 +93,7 @@ EXPORTS = ("csv", "ocds.json", "parquet", "sqlite3", "zip")
         ("/search.atom?archive=2026-13.1", 404, "no such archive page"),
         ("/search.atom?archive=1999-01.1", 404, "no such archive page"),
         ("/vendor/nobody.json", 404, "no such feed"),
-        ("/agency/..%2f..%2fetc.atom", 404, "no such"),
+        ("/agency/..%2f..%2fetc.atom", 404, "Page not found."),
         *((f"/search.{suffix}?q=nobodyeverwrotethis", 404, "No records match this search.") for suffix in EXPORTS),
         *((f"/search.{suffix}?since=yesterday", 400, "is not a date") for suffix in EXPORTS),
         *((f"/search.{suffix}?band=review", 400, "") for suffix in EXPORTS),

@@ -14,7 +14,7 @@ GROUPS = {
     FeedKind.VENDOR: "Vendors",
     FeedKind.AGENCY: "Agencies",
     FeedKind.CATEGORY: "Technologies",
-    FeedKind.EXPIRING: "Ending soon",
+    FeedKind.EXPIRING: "Expiring",
 }
 
 

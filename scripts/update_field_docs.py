@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from storage.fields import RECORD_FIELDS
+from storage.reading.export_rows import EXPORT_COLUMNS, SHARED_COLUMNS, RowType
 from storage.sql_views import VIEWS
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -28,7 +29,14 @@ def main() -> None:
     sql.write_text(page)
     exports = DOCS / "exports.md"
     fields = ((field.public_name, field.meaning) for field in RECORD_FIELDS)
-    exports.write_text(with_rows(exports.read_text(), "### The fields of a record", fields))
+    page = with_rows(exports.read_text(), "### The fields of a record", fields)
+    known = {field.public_name for field in RECORD_FIELDS}
+    shared = {name: column.meaning for name, column in SHARED_COLUMNS.items() if name not in known}
+    page = with_rows(page, "### Columns of every row", shared.items())
+    for kind in RowType:
+        own = [(name, column.meaning) for name, column in EXPORT_COLUMNS[kind].items() if name not in SHARED_COLUMNS]
+        page = with_rows(page, f"### Columns of {kind}", own)
+    exports.write_text(page)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from sources.records import Amount, AwardFields, ContractAction
 from storage.competition import competition_of, is_exception
+from storage.possible_days import fiscal_year_of, is_possible
 
 POLL = "poll"  # the purpose of a run that fetches what is new
 AWARDS = frozenset({"contract", "idv", "other-transaction", "other-transaction-idv", "assistance"})
@@ -152,7 +153,8 @@ class StoredSignal:
 class StoredMatch:
     """A match of a record with a vendor. `reason` is one sentence for a reader, `score` is from 0 to 1.
 
-    `action_keys` are the actions that the match concerns, none if it concerns the whole record.
+    `action_keys` are the actions that the match concerns, none if it concerns the whole record. `is_topic`: it is of a
+    topic, not of a vendor. `via_reseller`: the recipient is not the vendor, but sells its products.
     """
 
     vendor_id: str
@@ -164,6 +166,13 @@ class StoredMatch:
     signals: tuple[StoredSignal, ...]
     first_seen: datetime
     action_keys: tuple[str, ...] = ()
+    is_topic: bool = False
+    via_reseller: bool = False
+
+    @property
+    def entry_kind(self) -> str:
+        """What it matches on the watchlist: "vendor" or "topic"."""
+        return "topic" if self.is_topic else "vendor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,13 +250,25 @@ class StoredRecord(AwardFields):
         """Whether this is a publication, not an award."""
         return self.category in PUBLICATIONS
 
+    @property
+    def fiscal_year(self) -> int | None:
+        """The fiscal year in which it was signed, or else published; `None` without a possible date."""
+        day = self.signed or self.published
+        return fiscal_year_of(day) if is_possible(day) else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAction(ContractAction):
-    """A base award or modification, as stored."""
+    """A base award or modification, as stored. `removed` is the day on which its source deleted it."""
 
     award_key: str
     first_seen: datetime
+    removed: date | None = None
+
+    @property
+    def fiscal_year(self) -> int | None:
+        """The fiscal year in which it was signed; `None` without a possible date."""
+        return fiscal_year_of(self.signed) if is_possible(self.signed) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

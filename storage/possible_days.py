@@ -29,6 +29,11 @@ def is_possible_end(day: date | None) -> TypeGuard[date]:
     return day is not None and _EARLIEST <= day <= datetime.now(UTC).date() + _LATEST_END
 
 
+def fiscal_year_days(year: int) -> tuple[date, date]:
+    """Return the first and the last day of a fiscal year."""
+    return date(year - 1, 10, 1), date(year, 9, 30)
+
+
 def fiscal_year_of(day: date) -> int:
     """Return the fiscal year of the US government that a day is in: 2024 began on 2023-10-01."""
     return day.year + (day.month >= 10)

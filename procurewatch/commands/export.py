@@ -28,6 +28,7 @@ from storage.reading.export_rows import RowType, with_bands
 from storage.reading.records import find_by_identifier
 from storage.search.query import BandFilter, Query
 from storage.search.search import find_records
+from storage.search.spending import EVERYTHING, awards_query
 
 ANY = frozenset(MatchBand)
 BINARY = frozenset({ExportFormat.PARQUET, ExportFormat.SQLITE})
@@ -74,14 +75,17 @@ def export(  # noqa: PLR0917  options are given by name
         raise typer.BadParameter(f"{form} is a binary format; name a file with --output")
     with open_app(settings) as app_context, app_context.database.reading() as session:
         query = query_from_options(options, app_context.watchlist, session)
-        records = CountedRecords(_require_records(session, _for_format(find_records(session, query), form)))
+        wanted = awards_query(query) if rows is RowType.ACTIONS else query
+        records = CountedRecords(_require_records(session, _for_format(find_records(session, wanted), form)))
         if form is ExportFormat.SQLITE and output is not None:
             with whole_file(output) as file:
                 matched = with_bands(records, _bands(query))
                 write_sqlite(session, matched, file, bands=_bands(query), with_bodies=with_evidence)
         else:
             prefix = settings.ocid_prefix
-            pieces = export_bytes(session, records, form, row_type=rows, bands=_bands(query), ocid_prefix=prefix)
+            pieces = export_bytes(
+                session, records, form, query=query, row_type=rows, bands=_bands(query), ocid_prefix=prefix
+            )
             with whole_output(output) as out:
                 out.writelines(chain([codecs.BOM_UTF8] if excel else [], pieces))
     if output:
@@ -100,26 +104,26 @@ def pack(
     """
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
-        subject, records = _selected(session, options, app_context.watchlist)
+        query, subject, records = _selected(session, options, app_context.watchlist)
         if len(records) > MAX_RECORDS:
             fail(f"more than {MAX_RECORDS} records match; narrow the query, or use `export`")
         if not records:
             fail_without_matches(session)
         output = output or Path(pack_name(records))
         with whole_output(output) as out:
-            out.writelines(pack_bytes(session, records, subject, ocid_prefix=settings.ocid_prefix))
+            out.writelines(pack_bytes(session, records, subject, query, ocid_prefix=settings.ocid_prefix))
     typer.echo(f"{pluralize(len(records), 'record')} in {output}", err=True)
 
 
-def _selected(session: Session, options: QueryOptions, watchlist: Watchlist) -> tuple[str, list[StoredRecord]]:
-    """Return a description of the query and its records: at most one more than a pack may hold."""
+def _selected(session: Session, options: QueryOptions, watchlist: Watchlist) -> tuple[Query, str, list[StoredRecord]]:
+    """Return the query, its description and its records: at most one more than a pack may hold."""
     words = options["words"]
     if len(words) == 1 and (found := find_by_identifier(session, words[0])):
-        return f"the award {words[0]}", list(with_bands(found))
+        return EVERYTHING, f"the award {words[0]}", list(with_bands(found))
     query = query_from_options(options, watchlist, session)
     names = {vendor.id: vendor.name for vendor in watchlist.vendors} | dict(watchlist.categories)
     records = list(with_bands(find_records(session, query, MAX_RECORDS + 1), _bands(query)))
-    return f"a search: {query.describe(names)}", records
+    return query, f"a search: {query.describe(names)}", records
 
 
 def _bands(query: Query) -> frozenset[str]:

@@ -18,6 +18,7 @@ from storage.models import StoredRecord
 from storage.reading.export_rows import record_row
 from storage.reading.records import actions_of, evidence_of
 from storage.search.search import count_records, find_records, may_lack_defense_awards
+from storage.search.spending import EVERYTHING, load_found_actions
 
 
 @with_query_options
@@ -53,12 +54,11 @@ def show(
 
 
 def _show_award(session: Session, award: StoredRecord) -> None:
-    out = console()
-    fields = (
-        (name.replace("_", " "), "" if value is None else str(value)) for name, value in record_row(award).items()
-    )
-    out.print(table(award.key, ("Field", "Value at the source"), [field for field in fields if field[1]]))
-    actions = (
+    out, actions = console(), actions_of(session, award.key)
+    stated = record_row(award, load_found_actions(session, EVERYTHING, [award.key]).get(award.key, ()))
+    fields = [(name.replace("_", " "), str(value)) for name, value in stated.items() if value not in (None, "")]
+    out.print(table(award.key, ("Field", "Value at the source"), fields))
+    listed = (
         (
             action.modification,
             str(action.signed or "not stated"),
@@ -66,9 +66,9 @@ def _show_award(session: Session, award: StoredRecord) -> None:
             action.action_type_text,
             action.description,
         )
-        for action in actions_of(session, award.key)
+        for action in actions
     )
-    out.print(table("Actions", ("Mod", "Signed", "Obligation", "Kind", "Description"), actions, right=("Obligation",)))
+    out.print(table("Actions", ("Mod", "Signed", "Obligation", "Kind", "Description"), listed, right=("Obligation",)))
     for match in award.matches:
         out.print(plain(f"{match.vendor_name} ({match.band}, score {match.score:.2f}): {match.reason}"))
     evidence = (

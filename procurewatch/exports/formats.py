@@ -21,6 +21,8 @@ from storage.reading.events import load_events_for
 from storage.reading.export_rows import COLUMNS, Row, RowType, export_rows, in_batches, with_bands
 from storage.reading.records import load_actions_for, load_evidence_for
 from storage.reading.timelines import load_links_for
+from storage.search.query import Query
+from storage.search.spending import EVERYTHING, load_found_actions
 
 
 class ExportFormat(StrEnum):
@@ -55,6 +57,7 @@ def export_bytes(
     records: Iterable[StoredRecord],
     export_format: ExportFormat,
     *,
+    query: Query = EVERYTHING,
     row_type: RowType = RowType.RECORDS,
     bands: frozenset[str] = PUBLIC,
     ocid_prefix: str = OWN_PREFIX,
@@ -63,6 +66,7 @@ def export_bytes(
 
     Args:
         session: must stay open until the last chunk is read.
+        query: the query of the records, which also selects the actions that rows have or add up.
         row_type: what a row is; SQLite and OCDS always contain everything.
         bands: the bands of the matches to include.
         ocid_prefix: the prefix of OCDS process identifiers.
@@ -71,10 +75,11 @@ def export_bytes(
         procurewatch.exports.parquet.ParquetMissing: the format is Parquet and pyarrow is not installed.
     """
     records = with_bands(records, bands)
+    rows = partial(_rows, session, records, row_type, query)
     writers: dict[ExportFormat, Callable[[], Iterator[bytes]]] = {
-        ExportFormat.CSV: lambda: csv_bytes(COLUMNS[row_type], _rows(session, records, row_type)),
-        ExportFormat.JSON: lambda: json_bytes(_rows(session, records, row_type)),
-        ExportFormat.PARQUET: lambda: parquet_bytes(COLUMNS[row_type], _rows(session, records, row_type)),
+        ExportFormat.CSV: lambda: csv_bytes(COLUMNS[row_type], rows()),
+        ExportFormat.JSON: lambda: json_bytes(rows()),
+        ExportFormat.PARQUET: lambda: parquet_bytes(COLUMNS[row_type], rows()),
         ExportFormat.SQLITE: lambda: sqlite_bytes(session, records, bands=bands),
         ExportFormat.OCDS: lambda: ocds_bytes(session, records, ocid_prefix=ocid_prefix),
     }
@@ -108,10 +113,10 @@ def _releases(session: Session, records: Iterable[StoredRecord], prefix: str) ->
             yield release_of(record, actions.get(key, ()), links.get(key, ()), evidence.get(key, ()), prefix)
 
 
-def _rows(session: Session, records: Iterable[StoredRecord], row_type: RowType) -> Iterator[Row]:
+def _rows(session: Session, records: Iterable[StoredRecord], row_type: RowType, query: Query) -> Iterator[Row]:
     return export_rows(
         row_type,
         records,
-        actions_of=partial(load_actions_for, session),
+        actions_of=partial(load_found_actions, session, query),
         events_of=partial(load_events_for, session),
     )

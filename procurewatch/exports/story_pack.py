@@ -34,6 +34,8 @@ from storage.reading.events import load_events_for
 from storage.reading.export_rows import ATTRIBUTION, Row, RowType, attribution, in_batches, with_bands
 from storage.reading.records import known_agencies, load_evidence_for, load_payload
 from storage.reading.timelines import by_date, load_links_for
+from storage.search.query import Query
+from storage.search.spending import EVERYTHING
 
 MAX_RECORDS = 500
 CONTENT_TYPE = "application/zip"
@@ -112,7 +114,12 @@ class PackMetadata:
 
 
 def pack_bytes(
-    session: Session, records: Sequence[StoredRecord], subject: str, *, ocid_prefix: str = OWN_PREFIX
+    session: Session,
+    records: Sequence[StoredRecord],
+    subject: str,
+    query: Query = EVERYTHING,
+    *,
+    ocid_prefix: str = OWN_PREFIX,
 ) -> Iterator[bytes]:
     """Yield a story pack of records, and of the records linked with them, in chunks.
 
@@ -120,6 +127,7 @@ def pack_bytes(
         session: must stay open until the last chunk is read.
         records: at most `MAX_RECORDS`, with the matches to publish.
         subject: a description of the query.
+        query: the query itself, which selects the actions to list and add up.
     """
     made = datetime.now(UTC)
     linked = _linked_records(session, records)
@@ -140,7 +148,7 @@ def pack_bytes(
     out = _Zip(made)
     yield from out.add("README.txt", [_readme(metadata).encode()])
     for row_type in RowType:
-        rows = export_bytes(session, everything, ExportFormat.CSV, row_type=row_type, bands=bands)
+        rows = export_bytes(session, everything, ExportFormat.CSV, query=query, row_type=row_type, bands=bands)
         yield from out.add(f"{row_type}.csv", rows)
     if any(record.category in PROCESSES for record in everything):
         yield from out.add("releases.ocds.json", ocds_bytes(session, everything, ocid_prefix=ocid_prefix))

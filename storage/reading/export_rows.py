@@ -7,7 +7,7 @@ format has to escape it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -15,6 +15,7 @@ from itertools import islice
 
 from storage.fields import RECORD_FIELDS, FieldType
 from storage.models import MatchBand, StoredAction, StoredEvent, StoredRecord
+from storage.possible_days import fiscal_year_of, is_possible
 
 BATCH_SIZE = 500  # records loaded at a time
 
@@ -39,58 +40,125 @@ class RowType(StrEnum):
     EVENTS = "events"
 
 
-_TEXT = FieldType.TEXT
-_RECORDS = {
-    "vendor": _TEXT,
-    "matched_because": _TEXT,
-    "score": FieldType.SCORE,
-    "band": _TEXT,
-    **{field.public_name: field.type for field in RECORD_FIELDS},
-    "attribution": _TEXT,
-    "record_key": _TEXT,
-    "official_page": _TEXT,
+@dataclass(frozen=True, slots=True)
+class ExportColumn:
+    """The type and the meaning of a column; docs/exports.md and the data dictionary of an export have both."""
+
+    type: FieldType
+    meaning: str
+
+
+def _text(meaning: str) -> ExportColumn:
+    return ExportColumn(FieldType.TEXT, meaning)
+
+
+# What the API and the SQL views call `obligated` repeats in each row of an award.
+_FIELDS = {
+    {"obligated": "award_obligated_total"}.get(each.public_name, each.public_name): each for each in RECORD_FIELDS
 }
-COLUMNS: Mapping[RowType, Mapping[str, FieldType]] = {
-    RowType.RECORDS: _RECORDS,
+_MATCHES = {
+    "vendor": _text("the matching entries of the watchlist, best match first, separated by semicolons"),
+    "vendor_id": _text("their ids on the watchlist, in the same order"),
+    "entry_kind": _text("what each of them is, in the same order: vendor or topic"),
+    "category": _text("the technology of each of them, in the same order"),
+    "reseller": _text("the recipient, if it is not the vendor but sells its products"),
+    "matched_because": _text("the reason for the best match, in one sentence that quotes the record"),
+    "score": ExportColumn(FieldType.SCORE, "score of the best match, 0 to 1"),
+    "band": _text("band of the best match: published, review, name-only, rejected"),
+}
+SHARED_COLUMNS = {
+    **_MATCHES,
+    **{name: ExportColumn(field.type, field.meaning) for name, field in _FIELDS.items()},
+    "award_obligated_total": ExportColumn(
+        FieldType.DOLLARS,
+        "obligated to date, over all actions of the award, as its source states: never add it up, US dollars",
+    ),
+    "attribution": _text("an attribution that SAM.gov requires for name and address data from D&B"),
+    "record_key": _text("key of the record; for awards, USAspending's key"),
+    "official_page": _text("URL of the official page"),
+}
+_YEAR_OF = "federal fiscal year of {}: 2024 began on 2023-10-01"
+EXPORT_COLUMNS: Mapping[RowType, Mapping[str, ExportColumn]] = {
+    RowType.RECORDS: {
+        "fiscal_year": ExportColumn(FieldType.COUNT, _YEAR_OF.format("signed, or else published")),
+        "obligated_by_actions": ExportColumn(
+            FieldType.DOLLARS,
+            "dollars obligated by the award's actions that the search finds: this column can be added up, US dollars",
+        ),
+        "actions": ExportColumn(FieldType.COUNT, "the number of those actions"),
+        **SHARED_COLUMNS,
+    },
     RowType.ACTIONS: {
-        "action_signed": FieldType.DATE,
-        "modification": _TEXT,
-        "action_obligation": FieldType.DOLLARS,
-        "action_type": _TEXT,
-        "action_description": _TEXT,
-        "action_key": _TEXT,
-        **_RECORDS,
+        "fiscal_year": ExportColumn(FieldType.COUNT, _YEAR_OF.format("action_signed")),
+        "action_signed": ExportColumn(FieldType.DATE, "date on which the action was signed"),
+        "modification": _text("number of the modification; 0 or empty for the base award"),
+        "action_obligation": ExportColumn(
+            FieldType.DOLLARS,
+            "dollars obligated by this action, negative if de-obligated: this column can be added up, US dollars",
+        ),
+        "action_type": _text("kind of modification"),
+        "action_description": _text("description of this action, in the source's words"),
+        "action_key": _text("key of the action"),
+        **SHARED_COLUMNS,
     },
     RowType.EVENTS: {
-        "event": _TEXT,
-        "event_first_seen": FieldType.TIME,
-        "event_signed": FieldType.DATE,
-        "event_published": FieldType.DATE,
-        "event_amount": FieldType.DOLLARS,
-        "event_total": FieldType.DOLLARS,
-        "old_value": _TEXT,
-        "new_value": _TEXT,
-        "event_action_key": _TEXT,
-        "event_id": _TEXT,
-        "event_part_of": _TEXT,
-        **_RECORDS,
+        "fiscal_year": ExportColumn(FieldType.COUNT, _YEAR_OF.format("event_signed, or else event_published")),
+        "event": _text("kind of event: new-award, extended, terminated ..."),
+        "event_first_seen": ExportColumn(FieldType.TIME, "when Procurewatch first saw it; the order of feeds, UTC"),
+        "event_signed": ExportColumn(FieldType.DATE, "date signed"),
+        "event_published": ExportColumn(FieldType.DATE, "date on which the source published it"),
+        "event_amount": ExportColumn(FieldType.DOLLARS, "dollars obligated by its action alone, US dollars"),
+        "event_total": ExportColumn(
+            FieldType.DOLLARS,
+            "for a round sum, dollars that the agency has obligated to the vendor in all: never add totals up",
+        ),
+        "old_value": _text("the value before"),
+        "new_value": _text("the value after"),
+        "event_action_key": _text("key of its action"),
+        "event_id": _text("its permanent id in the feeds"),
+        "event_part_of": _text(
+            "for a milestone, the event_id of the entry that includes it; empty if it has an entry of its own"
+        ),
+        **SHARED_COLUMNS,
     },
+}
+COLUMNS: Mapping[RowType, Mapping[str, FieldType]] = {
+    kind: {name: column.type for name, column in columns.items()} for kind, columns in EXPORT_COLUMNS.items()
 }
 
 
-def record_row(record: StoredRecord) -> Row:
-    """Return the row of a record."""
+def record_row(record: StoredRecord, actions: Sequence[StoredAction]) -> Row:
+    """Return the row of a record; `actions` are those of the award that the search finds."""
+    amounts = [action.obligation for action in actions if action.obligation is not None]
+    return {
+        "fiscal_year": record.fiscal_year,
+        "obligated_by_actions": sum(amounts, Decimal(0)) if not record.is_publication else None,
+        "actions": len(actions) if not record.is_publication else None,
+        **_of_record(record),
+    }
+
+
+def _of_record(record: StoredRecord) -> Row:
+    """Return the columns that every type of row has."""
     best = record.matches[0] if record.matches else None
     return {
-        "vendor": "; ".join(match.vendor_name for match in record.matches),
+        "vendor": _joined(match.vendor_name for match in record.matches),
+        "vendor_id": _joined(match.vendor_id for match in record.matches),
+        "entry_kind": _joined(match.entry_kind for match in record.matches),
+        "category": _joined(match.category for match in record.matches),
+        "reseller": record.recipient_name if any(match.via_reseller for match in record.matches) else "",
         "matched_because": best.reason if best else "",
         "score": best.score if best else None,
         "band": best.band if best else "",
-        **{field.public_name: _value(getattr(record, field.name)) for field in RECORD_FIELDS},
+        **{name: _value(getattr(record, field.name)) for name, field in _FIELDS.items()},
         "attribution": attribution(record),
         "record_key": record.key,
         "official_page": record.url,
     }
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "; ".join(texts)
 
 
 def _value(value: Value | tuple[str, ...]) -> Value:
@@ -100,6 +168,7 @@ def _value(value: Value | tuple[str, ...]) -> Value:
 def action_row(of: Row, action: StoredAction) -> Row:
     """Return the row of an action: its own columns, then those of its award."""
     return {
+        "fiscal_year": action.fiscal_year,
         "action_signed": action.signed,
         "modification": action.modification,
         "action_obligation": action.obligation,
@@ -112,7 +181,9 @@ def action_row(of: Row, action: StoredAction) -> Row:
 
 def event_row(of: Row, event: StoredEvent) -> Row:
     """Return the row of an event: its own columns, then those of its record as it is now."""
+    day = event.signed or event.published
     return {
+        "fiscal_year": fiscal_year_of(day) if is_possible(day) else None,
         "event": event.kind.value,
         "event_first_seen": event.first_seen,
         "event_signed": event.signed,
@@ -133,18 +204,34 @@ def export_rows(
 ) -> Iterator[Row]:
     """Yield the rows of records in order, loading `BATCH_SIZE` records at a time.
 
-    `actions_of` and `events_of` load the actions or events for a batch of record keys, if the rows need them.
+    `actions_of` loads the actions that a search finds, for a batch of record keys, `events_of` the events.
     """
     for batch in in_batches(records):
-        rows = {record.key: record_row(record) for record in batch}
-        if kind is RowType.ACTIONS:
-            actions = actions_of(list(rows))
-            yield from (action_row(row, action) for key, row in rows.items() for action in actions.get(key, ()))
-        elif kind is RowType.EVENTS:
-            events = events_of(list(rows))
-            yield from (event_row(row, event) for key, row in rows.items() for event in events.get(key, ()))
-        else:
-            yield from rows.values()
+        keys = [record.key for record in batch]
+        if kind is RowType.EVENTS:
+            events = events_of(keys)
+            for record in batch:
+                of = _of_record(record)
+                yield from (event_row(of, event) for event in events.get(record.key, ()))
+            continue
+        actions = actions_of(keys)
+        for record in batch:
+            found = actions.get(record.key, ())
+            if kind is RowType.RECORDS:
+                yield record_row(record, found)
+            else:
+                yield from _action_rows(record, found)
+
+
+def _action_rows(record: StoredRecord, actions: Sequence[StoredAction]) -> Iterator[Row]:
+    """Yield the rows of an award's actions, each with the matches that concern it."""
+    of = _of_record(record)
+    is_whole = not any(match.action_keys for match in record.matches)
+    for action in actions:
+        if not is_whole:
+            matches = tuple(each for each in record.matches if not each.action_keys or action.key in each.action_keys)
+            of = _of_record(replace(record, matches=matches))
+        yield action_row(of, action)
 
 
 def in_batches(records: Iterable[StoredRecord], size: int = BATCH_SIZE) -> Iterator[list[StoredRecord]]:

@@ -58,7 +58,10 @@ COPIED = tuple(
     name for name in StoredRecord.__dataclass_fields__ if name in RecordRow.model_fields and name not in LISTS
 )
 RECORD_COLUMNS = tuple(col(getattr(RecordRow, name)) for name in (*COPIED, *LISTS))  # the key first
-MATCH_NAMES = ("vendor_id", "vendor_name", "category", "band", "score", "reason", "first_seen")
+MATCH_NAMES = (
+    *("vendor_id", "vendor_name", "category", "band", "score", "reason", "first_seen"),
+    *("is_topic", "via_reseller"),
+)
 MATCH_COLUMNS = tuple(
     col(getattr(MatchRow, {"category": "vendor_category"}.get(name, name)))
     for name in ("record_key", "signals", "action_keys", *MATCH_NAMES)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from storage.models import AWARDS, MILESTONES, ON_REQUEST, PUBLICATIONS, EventKind
+from storage.possible_days import fiscal_year_days
 from storage.reading.events import is_small_change
 from storage.search.full_text import Condition, Dialect, agency_name_filter, is_agency_code, text_filter
 from storage.search.index import department_of, first_sort_key
@@ -95,26 +96,18 @@ def _has_code(column: SQLColumnExpression[str], code: str, full_length: int) -> 
 
 def date_filter(query: Query) -> Iterator[Condition]:
     """Give the conditions on a record's dates: when it or one of its actions was signed, and when it was first seen."""
-    if query.since or query.until:
-        own = [col(SearchRow.sort_key) >= first_sort_key(query.since or date(1, 1, 2))]
-        acted = [col(ActionRow.award_key) == col(SearchRow.record_key)]
-        if query.since:
-            acted.append(col(ActionRow.signed) >= query.since)
-        if query.until:
-            own.append(col(SearchRow.sort_date) <= query.until)
-            acted.append(col(ActionRow.signed) <= query.until)
+    if query.since or query.until or query.fiscal_year:
+        own = list(_signed_filter(query, col(SearchRow.sort_date)))
+        own.append(col(SearchRow.sort_key) >= first_sort_key(query.since or date(1, 1, 2)))  # the first means no date
+        acted = [col(ActionRow.award_key) == col(SearchRow.record_key), *_signed_filter(query, col(ActionRow.signed))]
         yield or_(and_(*own), exists().where(*acted))
     yield from _first_seen_filter(query, col(SearchRow.first_seen))
 
 
 def action_filter(query: Query) -> Iterator[Condition]:
-    """Give the conditions on an action that can be added up: its dates and its obligation."""
+    """Give the conditions on an action: its source has not deleted it, its dates and its obligation."""
     yield col(ActionRow.removed).is_(None)
-    yield col(ActionRow.obligation).is_not(None)
-    if query.since:
-        yield col(ActionRow.signed) >= query.since
-    if query.until:
-        yield col(ActionRow.signed) <= query.until
+    yield from _signed_filter(query, col(ActionRow.signed))
     yield from _first_seen_filter(query, col(ActionRow.first_seen))
     if query.min_amount is not None:
         yield col(ActionRow.obligation) >= query.min_amount
@@ -126,10 +119,7 @@ def event_filter(query: Query) -> Iterator[Condition]:
     """Give the conditions on an event's own kind and dates."""
     dated = func.coalesce(col(EventRow.signed), col(EventRow.published))
     yield _kind_filter(query) if query.event else col(EventRow.kind).not_in(ON_REQUEST)
-    if query.since:
-        yield dated >= query.since
-    if query.until:
-        yield dated <= query.until
+    yield from _signed_filter(query, dated)
     if query.min_change:
         yield not_(is_small_change(query.min_change))
     yield from _first_seen_filter(query, col(EventRow.first_seen))
@@ -171,6 +161,16 @@ def withdrawn_filter(query: Query) -> Condition:
         )
         conditions.append(exists().where(*same).correlate(EventRow))
     return and_(*conditions)
+
+
+def _signed_filter(query: Query, column: SQLColumnExpression[date | None]) -> Iterator[Condition]:
+    """Give the conditions on a date signed (or published)."""
+    if query.since:
+        yield column >= query.since
+    if query.until:
+        yield column <= query.until
+    if query.fiscal_year:
+        yield or_(*(column.between(*fiscal_year_days(year)) for year in query.fiscal_year))
 
 
 def _first_seen_filter(query: Query, column: SQLColumnExpression[datetime]) -> Iterator[Condition]:

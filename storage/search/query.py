@@ -31,6 +31,7 @@ _ADDED = re.compile(r"utm_|mtm_|pk_|mc_|hsa_|ref$|src$")
 _TERM = re.compile(r'(-?)(?:"([^"]*)(?:"|$)|([^\s"]+))')
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_YEAR = re.compile(r"(?:fy ?)?((?:19|20)[0-9]{2})", re.IGNORECASE)
 _AMOUNT = re.compile(r"-?\$?[0-9][0-9,]{0,20}(?:\.[0-9]{0,2})?")
 _CODE = re.compile(r"[A-Z0-9]+")
 
@@ -61,7 +62,8 @@ class Query:
     Text is tokenized (`storage.search.tokenize`). All `words` must occur ("o-brien": as two words or one; "surveil*": a
     prefix) and all `phrases` (tokens joined by spaces), but none of `without`. `vendor` and `category` are watchlist
     ids, `agency` codes ("7012", "070") or words of a name, `office` words of a name, `kind` values of `KINDS`.
-    `since` and `until` (inclusive) limit the date signed: of the record, one of its actions, or the event. `seen_since`
+    `since` and `until` (inclusive) and `fiscal_year` limit the date signed: of the record, one of its actions, or the
+    event. `seen_since`
     and `seen_until` limit the date first seen, UTC. Amounts are dollars obligated to date, or the largest amount that a
     publication states. `reseller` is "yes", "no", or words of the name or the UEI of a recipient other than the vendor.
     `psc` and `naics` may be prefixes. `competition` applies to contracts only. `set_aside` and `pricing` are codes of
@@ -81,6 +83,7 @@ class Query:
     event: tuple[EventKind, ...] = ()
     since: date | None = None
     until: date | None = None
+    fiscal_year: tuple[int, ...] = ()
     seen_since: date | None = None
     seen_until: date | None = None
     ends_since: date | None = None
@@ -183,6 +186,7 @@ LEADS = {
     "source": "reported by",
     "kind": "of the kind",
     "event": "with the event",
+    "fiscal_year": "signed in fiscal year",
     "state": "to a recipient in",
     "psc": "with PSC",
     "naics": "with NAICS",
@@ -233,6 +237,7 @@ MEANINGS = {
     "event": "kind of event, such as terminated or extended",
     "since": "signed (or published) on or after this date",
     "until": "signed (or published) on or before this date",
+    "fiscal_year": "signed (or published) in this fiscal year of the US government: 2024 began on 2023-10-01",
     "seen_since": "first seen on or after this date, UTC",
     "seen_until": "first seen on or before this date, UTC",
     "ends_since": "contracts whose period, with the options exercised so far, ends on or after this date",
@@ -378,6 +383,13 @@ def _parse_date(name: str, value: str) -> date:
     raise InvalidQuery(f"{name} {_shown(value)} is not a date; write it as 2024-09-30")
 
 
+def _parse_year(name: str, value: str) -> int:
+    found = _YEAR.fullmatch(value)
+    if not found:
+        raise InvalidQuery(f"{name} {_shown(value)} is not a fiscal year; write it as 2024")
+    return int(found[1])
+
+
 def _parse_dollars(name: str, value: str) -> Decimal:
     if _AMOUNT.fullmatch(value):
         amount = Decimal(value.replace("$", "").replace(",", "")).quantize(Decimal("0.01"))
@@ -403,6 +415,7 @@ PARSERS: Mapping[str, Callable[[str, str], object]] = {
     "event": lambda name, value: EventKind(_parse_choice(name, value, [kind.value for kind in EventKind])),
     "since": _parse_date,
     "until": _parse_date,
+    "fiscal_year": _parse_year,
     "seen_since": _parse_date,
     "seen_until": _parse_date,
     "ends_since": _parse_date,

@@ -36,11 +36,13 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.concerned import concerns_action
+from storage.models import StoredAction
 from storage.possible_days import possible_days
+from storage.rows import view_of
 from storage.search.filters import action_filter, match_filter
 from storage.search.full_text import Condition, Dialect
 from storage.search.index import ALL_YEARS
-from storage.search.query import Query
+from storage.search.query import BandFilter, Query
 from storage.search.search import dialect_of, record_conditions
 from storage.tables import ActionRow, MatchRow, RecordRow, SearchRow, SpendingRow
 
@@ -57,6 +59,7 @@ class Dimension(StrEnum):
 
 
 ENTRIES = frozenset({Dimension.VENDOR, Dimension.TOPIC})
+EVERYTHING = Query(band=BandFilter.ALL)  # with or without a match
 OF_MATCHES = ENTRIES | {Dimension.CATEGORY}
 # The dimensions of the stored totals of everything that is published.
 STORED: Mapping[Dimension, Any] = {
@@ -148,14 +151,35 @@ def spending(session: Session, query: Query, rows: Dimension, columns: Dimension
     )
 
 
-def action_conditions(query: Query, dialect: Dialect) -> list[Condition]:
-    """Return the conditions that narrow a select over `ActionRow` to the actions of a query that can be added up.
+def awards_query(query: Query) -> Query:
+    """Return the query for the awards that may have actions of a query.
 
-    Dates, fiscal years and amounts are those of the action, every other filter is of its award.
+    Days of first sight and amounts are those of actions, so an award need not have them.
     """
-    undated = replace(query, since=None, until=None, seen_since=None, seen_until=None, min_amount=None, max_amount=None)
-    found = select(col(SearchRow.record_key)).where(*record_conditions(undated, dialect))
-    conditions = [col(ActionRow.award_key).in_(found), *action_filter(query)]
+    return replace(query, seen_since=None, seen_until=None, min_amount=None, max_amount=None)
+
+
+def load_found_actions(session: Session, query: Query, keys: Sequence[str]) -> dict[str, list[StoredAction]]:
+    """Return the actions that a query finds, of the awards with these keys, by award key; oldest first.
+
+    Dates, fiscal years and amounts of the query select actions, and a match of it must concern them.
+    """
+    awards = _awards(query, dialect_of(session)).where(col(SearchRow.record_key).in_(keys))
+    found = select(ActionRow).where(col(ActionRow.award_key).in_(awards), *_action_conditions(query))
+    actions: dict[str, list[StoredAction]] = {}
+    for row in session.scalars(found.order_by(col(ActionRow.signed).nulls_first(), col(ActionRow.key))):
+        actions.setdefault(row.award_key, []).append(view_of(StoredAction, row))
+    return actions
+
+
+def _awards(query: Query, dialect: Dialect) -> Select[str]:
+    """Return the query for the keys of the awards that may have actions of a query."""
+    return select(col(SearchRow.record_key)).where(*record_conditions(awards_query(query), dialect))
+
+
+def _action_conditions(query: Query) -> list[Condition]:
+    """Return the conditions that narrow a select over actions of a query's awards to those that it finds."""
+    conditions = list(action_filter(query))
     if matched := match_filter(query):
         of_award = col(MatchRow.record_key) == col(ActionRow.award_key)
         is_concerned = exists().where(of_award, *matched, concerns_action(col(ActionRow.key)))
@@ -176,7 +200,11 @@ def _actions(query: Query, dialect: Dialect, dimensions: Mapping[str, Dimension]
         found = found.add_columns(_code(dimension).label(part), _name(dimension).label(f"{part}_name"))
     if Dimension.RECIPIENT in wanted:
         found = found.join(RecordRow, col(RecordRow.key) == col(ActionRow.award_key))
-    found = found.where(*action_conditions(query, dialect))
+    found = found.where(
+        col(ActionRow.award_key).in_(_awards(query, dialect)),
+        col(ActionRow.obligation).is_not(None),
+        *_action_conditions(query),
+    )
     if not OF_MATCHES & wanted:
         return found
     matched = match_filter(query)

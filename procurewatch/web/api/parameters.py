@@ -24,6 +24,7 @@ _LETTERS = _text(r"^\s*$|[A-Za-z0-9]")
 _NAME = _text(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)?\s*$")
 _CODE = _text(r"^\s*[A-Za-z0-9]{0,6}\s*$")
 _DAY = {**_text(r"^\s*([12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?\s*$"), "examples": ["2024-09-30"]}
+_YEAR = {**_text(r"^\s*((19|20)[0-9]{2})?\s*$"), "examples": ["2024"]}
 _DOLLARS = {**_text(r"^\s*(-?[0-9]{1,12}(\.[0-9]{1,2})?)?\s*$"), "examples": ["25000"]}
 
 SCHEMAS: dict[str, Schema] = {
@@ -32,6 +33,7 @@ SCHEMAS: dict[str, Schema] = {
     **dict.fromkeys(("agency", "office", "reseller", "set_aside", "pricing"), _LETTERS),
     **dict.fromkeys(("state", "psc", "naics"), _CODE),
     **dict.fromkeys(("since", "until", "seen_since", "seen_until", "ends_since", "ends_until"), _DAY),
+    "fiscal_year": _YEAR,
     **dict.fromkeys(("min_amount", "max_amount", "min_change"), _DOLLARS),
     "kind": {"type": "string", "enum": list(KINDS)},
     "event": {"type": "string", "enum": [kind.value for kind in EventKind]},

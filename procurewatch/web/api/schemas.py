@@ -37,6 +37,9 @@ Time = Annotated[
 ]
 
 
+FISCAL_YEAR = "fiscal year of the US government (2024 began on 2023-10-01)"
+
+
 class ApiModel(BaseModel):
     """Base class of all responses."""
 
@@ -65,7 +68,9 @@ class Match(ApiModel):
 
     vendor_id: str
     vendor_name: str
+    entry_kind: str = Field(description="what it is on the watchlist: vendor or topic")
     category: str = Field(description="technology category")
+    via_reseller: bool = Field(description="whether the recipient is not the vendor, but sells its products")
     score: float = Field(description="from 0 to 1")
     reason: Text = Field(description="why it matched, in one sentence")
     first_seen: Time = Field(description="when it first matched")
@@ -108,6 +113,7 @@ _record_fields: dict[str, Any] = {
 class Record(create_model("RecordFields", __base__=RecordKeys, **_record_fields)):  # type: ignore[misc]  # mypy does not know it
     """An award or a publication, as its sources describe it now."""
 
+    fiscal_year: int | None = Field(description=f"{FISCAL_YEAR} in which it was signed, or else published")
     amounts: list[Amount] = Field(description="amounts that a publication states; never add them to amounts of awards")
     matches: list[Match] = Field(description="published matches, best first")
 
@@ -118,10 +124,12 @@ class Action(ApiModel):
     action_key: str = Field(validation_alias="key")
     modification: Text
     signed: date | None
+    fiscal_year: int | None = Field(description=f"{FISCAL_YEAR} in which it was signed")
     obligation: Dollars | None = Field(description="US dollars; negative if de-obligated")
     action_type: Text
     action_type_text: Text
     description: Text
+    removed: date | None = Field(description="when the source deleted the action: do not add up its obligation")
     first_seen: Time
 
 

@@ -28,10 +28,11 @@ from procurewatch.web.routes.awards import record_key
 from procurewatch.web.routes.search import check_query
 from procurewatch.web.security.guard import RequestRejected
 from storage.models import StoredRecord
-from storage.reading.export_rows import with_bands
+from storage.reading.export_rows import RowType, with_bands
 from storage.reading.records import actions_of, records_by_key
 from storage.search.query import InvalidQuery, Query
 from storage.search.search import count_records, find_records
+from storage.search.spending import awards_query
 
 NOTHING_FOUND = "No records match this search."
 NO_SUCH_RECORD = "No published record has this page; /search finds those that are stored."
@@ -123,17 +124,21 @@ class Downloads:
 def _search_export(downloads: Downloads, extension: str, fmt: ExportFormat) -> Callable[[Request], Response]:
     def export(request: Request) -> Response:
         try:
+            row_type = _row_type(request)
             query = _public_query(request)
         except InvalidQuery as error:
             return ErrorResponse(400, str(error))
 
         def chunks(session: Session) -> Iterator[bytes]:
-            records = find_records(session, query)
+            records = find_records(session, awards_query(query) if row_type is RowType.ACTIONS else query)
             if fmt is ExportFormat.OCDS:
                 records = (record for record in records if record.category in PROCESSES)
             first = list(islice(records, 1))
             prefix = downloads.context.app.settings.ocid_prefix
-            return export_bytes(session, chain(first, records), fmt, ocid_prefix=prefix) if first else iter(())
+            found = chain(first, records)
+            if not first:
+                return iter(())
+            return export_bytes(session, found, fmt, query=query, row_type=row_type, ocid_prefix=prefix)
 
         known = _version_of(downloads.context, request, extension)
         if unchanged := not_modified(request, known, validators(known)):
@@ -167,7 +172,7 @@ def _search_pack(downloads: Downloads) -> Callable[[Request], Response]:
 
         def chunks(session: Session) -> Iterator[bytes]:
             records = list(with_bands(find_records(session, query)))
-            return pack_bytes(session, records, f"a search: {query.describe()}") if records else iter(())
+            return pack_bytes(session, records, f"a search: {query.describe()}", query) if records else iter(())
 
         return downloads.response(request, chunks, CONTENT_TYPE, "procurewatch-story-pack.zip")
 
@@ -199,6 +204,14 @@ def _foia_letter(context: WebContext) -> Callable[[str, Request], Response]:
         return page_response(request, body_of(letter.text.encode()), "text/plain; charset=utf-8")
 
     return foia_letter
+
+
+def _row_type(request: Request) -> RowType:
+    """Return what a row of an export is. Raises `InvalidQuery`."""
+    given = request.query_params.get("rows", RowType.RECORDS)
+    if given not in set(RowType):
+        raise InvalidQuery(f"rows is none of {', '.join(RowType)}")
+    return RowType(given)
 
 
 def _public_query(request: Request) -> Query:

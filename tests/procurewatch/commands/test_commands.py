@@ -141,7 +141,7 @@ def test_search_show_and_export(stored: Path, tmp_path: Path) -> None:
     assert run(stored, "show", "nothing-like-it").returncode == 1
     table = run(stored, "export", "--vendor", "Clearview AI", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(table.stdout)))
-    assert [row["obligated"] for row in rows if row["piid"] == "70CMSD24P00000119"] == ["1102500.00"]
+    assert [row["award_obligated_total"] for row in rows if row["piid"] == "70CMSD24P00000119"] == ["1102500.00"]
     for_excel = tmp_path / "excel.csv"
     assert run(stored, "export", "--vendor", "Clearview AI", "--excel", "-o", str(for_excel)).returncode == 0
     assert for_excel.read_bytes() == codecs.BOM_UTF8 + table.stdout.replace("\n", "\r\n").encode()

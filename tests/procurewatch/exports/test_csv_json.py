@@ -136,6 +136,7 @@ def test_every_row_has_exactly_the_columns() -> None:
         FieldType.DATE: date,
         FieldType.TIME: datetime,
         FieldType.SCORE: float,
+        FieldType.COUNT: int,
     }
     for name, kind in COLUMNS[RowType.RECORDS].items():
         assert row[name] is None or isinstance(row[name], kinds[kind]), name

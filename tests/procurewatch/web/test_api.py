@@ -44,6 +44,7 @@ EXAMPLES = {
     "event": "new-award",
     "since": "2021-01-31",
     "until": "2026-12-31",
+    "fiscal_year": "2024",
     "seen_since": "2026-01-01",
     "seen_until": "2026-12-31",
     "ends_since": "2022-09-03",
@@ -64,7 +65,7 @@ NARROWING = {
     "ends_since",
     "ends_until",
     *("q", "vendor", "category", "agency", "office", "reseller", "state", "psc", "naics", "min_amount"),
-    *("competition", "set_aside", "pricing"),
+    *("competition", "set_aside", "pricing", "fiscal_year"),
 }
 
 

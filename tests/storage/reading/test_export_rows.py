@@ -59,8 +59,37 @@ def test_the_row_of_an_action_includes_its_award(database: Database) -> None:
     for row in rows:
         assert (row["vendor"], row["score"]) == ("Babel Street", 0.9)
         assert row["matched_because"] == "its name is in the description"
-        assert row["obligated"] == Decimal("5906000.98")
+        assert row["award_obligated_total"] == Decimal("5906000.98")
+        assert row["fiscal_year"] == (2023 if row["modification"] == "0" else 2024)
         assert row["official_page"] == f"https://www.usaspending.gov/award/{BABEL.key}/"
+
+
+def test_a_row_names_its_entries_and_the_reseller(database: Database) -> None:
+    product = {"kind": "product", "field": "description", "text": "BABEL STREET", "term": "Babel Street"}
+    signals = [{**product, "start": 0, "end": 12, "score": 0.9, "action_key": ""}]
+    topic = match(BABEL, "face-recognition", is_topic=True, score=0.5)
+    save(database, BABEL, match(BABEL, "babel-street", signals=signals), topic)
+    for kind in RowType:
+        for row in exported(database, kind):
+            assert (row["vendor_id"], row["entry_kind"]) == ("babel-street; face-recognition", "vendor; topic")
+            assert row["category"] == "social-media; face-recognition"
+            assert (row["reseller"], row["sub_agency_code"]) == ("PANAMERICA COMPUTERS, INC.", "7014")
+
+
+def test_the_row_of_an_action_names_the_entries_that_it_concerns(database: Database) -> None:
+    first, second = BABEL.actions
+    save(database, BABEL, match(BABEL, "babel-street", action_keys=[second.key]), match(BABEL, "panamerica"))
+    rows = exported(database, RowType.ACTIONS)
+    assert {row["action_key"]: row["vendor_id"] for row in rows} == {
+        first.key: "panamerica",
+        second.key: "babel-street; panamerica",
+    }
+
+
+def test_the_row_of_a_record_adds_up_its_actions(database: Database) -> None:
+    save(database, BABEL, match(BABEL, "babel-street"))
+    (row,) = exported(database, RowType.RECORDS)
+    assert (row["obligated_by_actions"], row["actions"]) == (Decimal("5906000.98"), 2)
 
 
 def test_unpublished_matches_are_not_exported(database: Database) -> None:
@@ -82,5 +111,5 @@ def test_a_name_from_dun_and_bradstreet_is_attributed(database: Database) -> Non
     save(database, BABEL)
     with database.reading() as session:
         (record,) = records_by_key(session, [BABEL.key])
-    assert record_row(record)["attribution"] == ""
-    assert record_row(replace(record, facts=(DUN_BRADSTREET,)))["attribution"] == ATTRIBUTION
+    assert record_row(record, ())["attribution"] == ""
+    assert record_row(replace(record, facts=(DUN_BRADSTREET,)), ())["attribution"] == ATTRIBUTION

@@ -55,6 +55,12 @@ def test_how_contracts_were_bought_is_said_in_words() -> None:
     assert query.url_query() == "competition=not-competed&competition=unknown&pricing=cost+plus"
 
 
+def test_fiscal_years_are_read_and_said() -> None:
+    query = read_query([("fiscal_year", "FY2024"), ("fiscal_year", "2023"), ("fiscal_year", "fy 2024")])
+    assert query.url_query() == "fiscal_year=2023&fiscal_year=2024"
+    assert query.describe() == "signed in fiscal year 2024 or 2023"
+
+
 def test_parameters_that_others_add_are_ignored() -> None:
     added = [
         "utm_source",
@@ -84,6 +90,7 @@ def test_parameters_that_others_add_are_ignored() -> None:
         ({"since": "2024-13-01"}, "since '2024-13-01' is not a date; write it as 2024-09-30"),
         ({"since": "20240101"}, "is not a date"),
         ({"since": "2024-02-01", "until": "2024-01-01"}, "since is after until"),
+        ({"fiscal_year": "24"}, "fiscal_year '24' is not a fiscal year; write it as 2024"),
         ({"min_amount": "lots"}, "is not an amount in dollars"),
         ({"min_amount": "NaN"}, "is not an amount in dollars"),
         ({"min_amount": "1e999"}, "is not an amount in dollars"),

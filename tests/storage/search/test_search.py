@@ -145,6 +145,8 @@ def test_an_agency_is_found_by_each_name_of_its_code(database: Database) -> None
         ({"until": "2021-09-03"}, [SAMPLE_PIIDS[4]]),
         ({"until": "2021-09-02"}, []),
         ({"since": "2022-05-01", "until": "2022-06-29"}, [SAMPLE_PIIDS[3], SAMPLE_PIIDS[4]]),
+        ({"fiscal_year": "2024"}, [SAMPLE_PIIDS[0], SAMPLE_PIIDS[1], SAMPLE_PIIDS[2]]),
+        ({"fiscal_year": "2021"}, [SAMPLE_PIIDS[4]]),
         ({"seen_since": "2026-11-21"}, [SAMPLE_PIIDS[0], SAMPLE_PIIDS[2]]),
         ({"seen_until": "2026-11-20"}, [SAMPLE_PIIDS[1], SAMPLE_PIIDS[3], SAMPLE_PIIDS[4]]),
         ({"min_amount": "2287500"}, [SAMPLE_PIIDS[2], SAMPLE_PIIDS[4]]),
@@ -204,6 +206,7 @@ def test_all_parts_at_once_with_many_values_can_be_asked(sample: Database) -> No
         "state": ("VA", "NY"),
         "psc": ("7A", "7A21"),
         "naics": ("5", "513210"),
+        "fiscal_year": ("2023", "2024"),
     }
     single = {"q": 'o-brien "a b" -c -"d e"', "since": "2020-01-01", "until": "2026-01-01", "seen_since": "2020-01-01"}
     single |= {"ends_since": "2020-01-01", "ends_until": "2027-01-01"}

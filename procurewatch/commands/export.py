@@ -19,6 +19,7 @@ from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
 from procurewatch.exports.sqlite_file import PUBLIC, write_sqlite
 from procurewatch.exports.story_pack import MAX_RECORDS, pack_bytes, pack_name
+from procurewatch.query_coverage import coverage_notes
 from procurewatch.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.settings import Settings
 from procurewatch.terminal import fail, fail_without_matches, whole_output
@@ -75,6 +76,7 @@ def export(  # noqa: PLR0917  options are given by name
         raise typer.BadParameter(f"{form} is a binary format; name a file with --output")
     with open_app(settings) as app_context, app_context.database.reading() as session:
         query = query_from_options(options, app_context.watchlist, session)
+        notes = coverage_notes(session, app_context.watchlist, query)
         wanted = awards_query(query) if rows is RowType.ACTIONS else query
         records = CountedRecords(_require_records(session, _for_format(find_records(session, wanted), form)))
         if form is ExportFormat.SQLITE and output is not None:
@@ -89,7 +91,7 @@ def export(  # noqa: PLR0917  options are given by name
             with whole_output(output) as out:
                 out.writelines(chain([codecs.BOM_UTF8] if excel else [], pieces))
     if output:
-        typer.echo(f"{pluralize(records.count, 'record')} in {output}", err=True)
+        typer.echo("\n".join([f"{pluralize(records.count, 'record')} in {output}", *notes]), err=True)
 
 
 @with_query_options

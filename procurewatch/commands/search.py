@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from sqlalchemy.orm import Session
 
-from feeds.entries.details import reporting_delay_note
-from feeds.text import format_money
+from feeds.text import format_money, one_line
 from procurewatch.context import open_app
+from procurewatch.query_coverage import coverage_notes
 from procurewatch.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.settings import Settings
 from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, fail_without_matches, plain, read_awards, table
 from storage.models import StoredRecord
 from storage.reading.export_rows import record_row
 from storage.reading.records import actions_of, evidence_of
-from storage.search.search import count_records, find_records, may_lack_defense_awards
+from storage.search.search import count_records, find_records
 from storage.search.spending import EVERYTHING, load_found_actions
 
 
@@ -32,14 +31,15 @@ def search(
     with open_app(settings) as app_context, app_context.database.reading() as session:
         query = query_from_options(options, app_context.watchlist, session)
         total = count_records(session, query)
-        may_lack_defense = may_lack_defense_awards(session, query)
+        notes = coverage_notes(session, app_context.watchlist, query)
         rows = list(award_rows(find_records(session, query, limit)))
         if not rows:
+            typer.echo("\n".join(map(one_line, notes)), err=True)
             fail_without_matches(session)
     shown = f"{total} awards" if total == len(rows) else f"{len(rows)} of {total} awards (--limit shows more)"
     console().print(table(shown, AWARD_COLUMNS, rows, right=("Obligated",)))
-    if may_lack_defense:
-        console().print(plain(reporting_delay_note(datetime.now(UTC).date())))
+    for note in notes:
+        console().print(plain(note))
 
 
 def show(

@@ -17,6 +17,7 @@ from feeds import urls
 from feeds.text import clean
 from feeds.urls import FeedFormat, FeedKind
 from procurewatch.context import disabled_reason
+from procurewatch.query_coverage import coverage_notes
 from procurewatch.web.api.parameters import DEFAULT_LIMIT, MAX_LIMIT, PAGING, query_parameters
 from procurewatch.web.api.schemas import (
     Action,
@@ -177,9 +178,11 @@ def _records(context: WebContext, request: Request) -> Response:
     with context.database.reading() as session:
         found = list(find_records(session, query, limit + 1, after))
         total = None if after else count_records(session, query)
+        coverage = [] if after else coverage_notes(session, context.app.watchlist, query)
     shown = found[:limit]
     page = RecordsPage(
         total=total,
+        coverage=coverage,
         next=_next(context, request, record_cursor(shown[-1])) if len(found) > limit else None,
         records=[Record.model_validate(record_values(record, context.base_url)) for record in shown],
     )

@@ -209,6 +209,10 @@ class RecordsPage(ApiModel):
     """Records of a search, newest signed (or published) first."""
 
     total: int | None = Field(description="number of records; null after the first page")
+    coverage: list[str] = Field(
+        description="which contracts were read completely, in sentences: what the records can lack; empty after the "
+        "first page"
+    )
     next: str | None = Field(description="address of the next page, null on the last")
     records: list[Record]
 

@@ -15,6 +15,7 @@ from feeds.entries.matches import category_label
 from feeds.pages.search import FACET_TITLES, MAX_COUNTED, MAX_ENTRIES, Facet, FacetValue, SearchPage, render_search
 from feeds.text import clean, excerpt
 from feeds.urls import SEARCH
+from procurewatch.query_coverage import query_coverage
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import HTML, body_of, page_response
 from procurewatch.web.security.guard import SCRIPT_POLICY
@@ -90,22 +91,11 @@ def _search_page(context: WebContext, session: Session, query: Query, after: str
         facets=tuple(_facets(params, counts, titles, context.app.source_titles)),
         after=record_cursor(shown[-1]) if len(found) > len(shown) else "",
         entries_a_year=count_events_since(session, query, context.today - YEAR, MAX_ENTRIES + 1),
-        coverage=_coverage(context, session, query),
+        coverage=tuple(query_coverage(session, context.app.watchlist, query)),
         may_lack_defense=may_lack_defense_awards(session, query),
         is_first=not after,
         is_private=not query.is_public,
     )
-
-
-def _coverage(context: WebContext, session: Session, query: Query) -> tuple[str, ...]:
-    """Return which contracts were read completely, of the entries and the agency that a query names."""
-    entries = [
-        entry.id
-        for entry in context.app.watchlist.vendors
-        if entry.id in (query.vendor or (entry.id,)) and entry.category in (query.category or (entry.category,))
-    ]
-    agency = query.agency[0].upper() if len(query.agency) == 1 else ""
-    return context.coverage(session, entries, agency)
 
 
 def _valid_facets(context: WebContext, params: Params, *, is_reviewer: bool) -> Iterator[tuple[str, str]]:

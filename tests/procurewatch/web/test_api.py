@@ -102,6 +102,10 @@ def test_records_are_published_records_newest_first(own_site: httpx.Client) -> N
         CLEARVIEW.key,
     ]
     assert (answer["total"], answer["next"]) == (4, None)
+    assert answer["coverage"][0] == "No period has been read completely, so contracts may be missing."
+    assert "are not public yet" in answer["coverage"][-1]
+    assert got(own_site, "/records?agency=7012&limit=1")["coverage"] == answer["coverage"][:1], "none of Defense"
+    assert got(own_site, "/records?q=nothing")["coverage"] == answer["coverage"]
 
 
 def test_record_fields_have_documented_units(site: httpx.Client) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -32,6 +33,9 @@ from storage.errors import describe_error
 from storage.models import POLL
 from storage.reading.source_health import max_silence
 
+if TYPE_CHECKING:
+    from procurewatch.service.metrics import Metrics
+
 log = structlog.get_logger(__name__)
 
 
@@ -41,12 +45,16 @@ class Busy(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppContext:
-    """The settings, and the database and watchlist they name. Setting `stop` ends a run after the current award."""
+    """The settings, and the database and watchlist they name. Setting `stop` ends a run after the current award.
+
+    `metrics` is `None` unless somebody may read them (`metrics_token`).
+    """
 
     settings: Settings
     database: Database
     watchlist: Watchlist
     stop: threading.Event
+    metrics: Metrics | None = None
 
     def client(self, source: Source) -> Client:
         """Return an HTTP client for a source (a context manager). Raises `SettingsError` for an invalid key."""
@@ -74,9 +82,14 @@ class AppContext:
                 quota=self.quota(source),
                 sleep=self.stop.wait,
                 is_stopping=self.stop.is_set,
+                on_response=lambda status, seconds: self._note_response(source, status, seconds),
             )
         except ValueError as error:
             raise SettingsError(str(error)) from error
+
+    def _note_response(self, source: Source, status: int, seconds: float) -> None:
+        if self.metrics:
+            self.metrics.note_source_response(source.name, status, seconds)
 
     def quota(self, source: Source) -> QuotaLedger | None:
         """Return the ledger of a source's requests, or `None` if it has no quota or no key."""
@@ -275,6 +288,18 @@ def open_app(settings: Settings) -> Iterator[AppContext]:
     watchlist = load_watchlist(*settings.watchlist_files)
     database = open_database(settings.database())
     try:
-        yield AppContext(settings=settings, database=database, watchlist=watchlist, stop=threading.Event())
+        yield AppContext(
+            settings=settings,
+            database=database,
+            watchlist=watchlist,
+            stop=threading.Event(),
+            metrics=_make_metrics() if settings.metrics_token else None,
+        )
     finally:
         database.close()
+
+
+def _make_metrics() -> Metrics:
+    from procurewatch.service.metrics import Metrics  # noqa: PLC0415  most commands need none
+
+    return Metrics()

@@ -112,4 +112,4 @@ def _append(file: Path, text: str) -> None:
 
 
 def _from_library(shared: list[structlog.types.Processor]) -> list[structlog.types.Processor]:
-    return [*shared[1:], structlog.stdlib.ProcessorFormatter.remove_processors_meta]
+    return [*shared, structlog.stdlib.ProcessorFormatter.remove_processors_meta]

@@ -152,6 +152,11 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9-]*$",
         description="header in which a trusted proxy sends the name of a signed-in reviewer",
     )
+    metrics_token: SecretStr | None = Field(
+        None,
+        min_length=12,
+        description="bearer token with which Prometheus reads /metrics; if not set, nobody can read it",
+    )
     trusted_proxies: list[IPvAnyNetwork] = Field(
         default_factory=list,
         description="addresses or networks of reverse proxies whose X-Forwarded-For and `web_user_header` are trusted",
@@ -244,7 +249,8 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> list[str]:
         """The keys and passwords among the settings."""
-        given = [*(source.key for source in self.sources.values()), self.web_token, self.mail.password]
+        tokens = (self.web_token, self.metrics_token, self.mail.password)
+        given = [*(source.key for source in self.sources.values()), *tokens]
         try:
             password = make_url(self.database()).password
         except (ArgumentError, ValueError):

@@ -100,25 +100,21 @@ def run_job(context: RunContext, source: Source, client: Client, job: Job) -> Ru
     started = time.monotonic()
     run = _Run(context, source, client, job)
     run_id = _open_run(context.database, source.name, job.purpose)
-    try:
-        end = run.to_end()
-    except ClaimLost:
-        raise
-    except Exception as error:
-        log.exception("run failed", source=source.name, purpose=job.purpose)
-        end = _End(RunStatus.FAILED, client.redact(describe_error(error)))
-    is_incomplete = end.status is RunStatus.INCOMPLETE
-    report = RunReport(
-        source=source.name,
-        purpose=job.purpose,
-        status=end.status,
-        message=describe_failures(run.tally.failures) if is_incomplete else end.message or run.skip_note,
-        requests=client.requests_sent,
-        seconds=time.monotonic() - started,
-        tally=run.tally,
-        retry_at=end.retry_at,
-    )
-    return _close_run(context, run_id, report, job, run.outcome)
+    with structlog.contextvars.bound_contextvars(run=run_id):
+        end = run.to_end_or_failure()
+        is_incomplete = end.status is RunStatus.INCOMPLETE
+        report = RunReport(
+            source=source.name,
+            purpose=job.purpose,
+            run_id=run_id,
+            status=end.status,
+            message=describe_failures(run.tally.failures) if is_incomplete else end.message or run.skip_note,
+            requests=client.requests_sent,
+            seconds=time.monotonic() - started,
+            tally=run.tally,
+            retry_at=end.retry_at,
+        )
+        return _close_run(context, run_id, report, job, run.outcome)
 
 
 def record_failed_run(database: Database, source: str, purpose: str, reason: str, silence: timedelta) -> None:
@@ -172,6 +168,16 @@ class _Run:
         self.is_cut_short = False
         self.first_error: SourceError | None = None
         self.errors_in_a_row: dict[str, list[str]] = {}  # by part
+
+    def to_end_or_failure(self) -> _End:
+        """As `to_end`, but an unexpected exception is a failed run. Raises `ClaimLost`."""
+        try:
+            return self.to_end()
+        except ClaimLost:
+            raise
+        except Exception as error:
+            log.exception("run failed", source=self.source.name, purpose=self.job.purpose)
+            return _End(RunStatus.FAILED, self.client.redact(describe_error(error)))
 
     def to_end(self) -> _End:
         """Run the steps, store what they found, and return how that ended. Raises any error but those of the source."""
@@ -417,7 +423,7 @@ def _save_outcome(context: RunContext, run_id: int, report: RunReport, job: Job,
             delete_checkpoints(session, report.source, NOT_BEFORE)  # the wait that the source asked for is over
             report = _with_corrected_times(session, report, now)
         _end_run(session, run_id, report, now, context.silence)
-    log.info("run ended", source=report.source, purpose=report.purpose, status=report.status, found=report.tally.found)
+    log.info("run ended", **report.as_log())
     return report
 
 

@@ -39,7 +39,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
-    """A run that has ended. `status` is `None` if it was stopped before its end. `message` is one line for a reader."""
+    """A run that has ended. `status` is `None` if it was stopped before its end. `message` is one line for a reader.
+
+    `run_id` is its number in the database, 0 if it did not begin.
+    """
 
     source: str
     purpose: str
@@ -49,6 +52,20 @@ class RunReport:
     seconds: float
     tally: Tally
     retry_at: datetime | None = None
+    run_id: int = 0
+
+    def as_log(self) -> dict[str, object]:
+        """Return it as the fields of a log line."""
+        counts = ("found", "new_awards", "changed_awards", "matched", "events", "problems")
+        return {
+            "source": self.source,
+            "purpose": self.purpose,
+            "status": self.status or "stopped",
+            "message": self.message,
+            **{name: getattr(self.tally, name) for name in counts},
+            "requests": self.requests,
+            "seconds": round(self.seconds, 1),
+        }
 
 
 def status_of_error(error: SourceError) -> RunStatus:

@@ -12,10 +12,12 @@ import structlog
 
 from monitors.runs.pipeline import Progress
 from monitors.runs.schedule import poll_when_due
+from monitors.runs.status import RunReport
 from procurewatch.alerts.sending import send_due
 from procurewatch.commands.poll import run_and_report
 from procurewatch.commands.publish import build_site
 from procurewatch.context import AppContext
+from procurewatch.failures import describe_failure
 from sources.base import Source
 from storage.database import Database
 from storage.maintenance.processes import Registration
@@ -100,7 +102,20 @@ class Service:
                 note(f"polling {source.title}: {progress.label}, {done}")
 
             self.report_state()
-            run_and_report(lambda: own.poll(source, own.today(), listen))
+            self._report(lambda: own.poll(source, own.today(), listen))
+
+    def _report(self, run: Callable[[], RunReport]) -> None:
+        """Run a poll and say how it ended: as text, or as a log line if the log is to be JSON."""
+        if self.app_context.settings.log_format != "json":
+            run_and_report(run)
+            return
+        try:
+            report = run()
+        except Exception as error:  # noqa: BLE001  the boundary of every job
+            log.error("poll failed", message=describe_failure(error).message)  # noqa: TRY400  one line
+        else:
+            if report.status and not report.status.is_good:  # the pipeline logs good ones, at the level info
+                log.warning("poll failed", run=report.run_id, **report.as_log())
 
     def send_alerts(self) -> None:
         """Send what subscriptions are due."""

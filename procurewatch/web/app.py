@@ -17,6 +17,7 @@ from starlette.routing import Mount
 from starlette_compress import CompressMiddleware, add_compress_type
 
 from procurewatch.context import AppContext
+from procurewatch.web import metrics
 from procurewatch.web.api.routes import make_api
 from procurewatch.web.context import WebContext
 from procurewatch.web.routes import awards, expiring, exports, feeds, health, home, review, search, site_files, subjects
@@ -26,6 +27,7 @@ from procurewatch.web.security.guard import API, RequestGuard, RequestRejected, 
 from procurewatch.web.security.login import Access
 from procurewatch.web.sql.pages import sql_routes
 from procurewatch.web.sql.workers import SqlWorkers
+from procurewatch.web.tracking import RequestTracker
 
 MAX_HEADER_BYTES = 32 * 1024  # of one request
 STOP_SECONDS = 5  # after SIGTERM or Ctrl-C, until the requests that still run are canceled
@@ -54,6 +56,7 @@ def make_app(app: AppContext, base_url: str) -> Starlette:
             Mount("", make_pages(context)),
         ],
         middleware=[
+            Middleware(RequestTracker, metrics=app.metrics),
             Middleware(
                 RequestGuard,
                 host=address.hostname or "",
@@ -69,7 +72,7 @@ def make_pages(context: WebContext) -> FastAPI:
     """Return the application of the pages, feeds and files."""
     pages = FastAPI(title="Procurewatch", docs_url=None, redoc_url=None, openapi_url=None)
     # site_files matches every path.
-    routers = (home, health, search, feeds, exports, awards, subjects, expiring, review, site_files)
+    routers = (home, health, metrics, search, feeds, exports, awards, subjects, expiring, review, site_files)
     for routes in routers:
         pages.include_router(routes.router(context))
     pages.add_exception_handler(RequestRejected, review.rejected)

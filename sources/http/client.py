@@ -175,7 +175,8 @@ class Client:
 
     `api_key_parameter` is the parameter of the address in which the key is sent when the source does not read it from
     its header. `sleep` waits for so many seconds and returns true when the program is to stop instead. `is_stopping`
-    returns whether it is to stop, so that waiting for a response ends, too.
+    returns whether it is to stop, so that waiting for a response ends, too. `on_response` is called with the status of
+    each response, 0 if none came, and the seconds until its headers had come.
     """
 
     def __init__(
@@ -192,6 +193,7 @@ class Client:
         quota: Quota | None = None,
         sleep: Callable[[float], object] = time.sleep,
         is_stopping: Callable[[], bool] = lambda: False,
+        on_response: Callable[[int, float], object] = lambda _status, _seconds: None,
         limits: RateLimits = SHARED_LIMITS,
     ) -> None:
         self.source = source
@@ -201,6 +203,7 @@ class Client:
         self._timeouts = timeouts or Timeouts()
         self._rate_limit = rate_limit
         self._sleep = sleep
+        self._on_response = on_response
         self._limits = limits
         self._slots = threading.BoundedSemaphore(rate_limit.at_once)
         self._base_url = base_url.rstrip("/")
@@ -536,9 +539,18 @@ class Client:
                 headers=headers,
                 extensions={"trace": self._deadline.watch},
             )
-            return self._http.send(built, stream=True)
+            return self._send_timed(built)
         except (httpx.InvalidURL, UnicodeError) as error:  # httpx checks where a redirection leads in any case
             raise httpx.RemoteProtocolError(f"an invalid address: {error}") from error
+
+    def _send_timed(self, request: httpx.Request) -> httpx.Response:
+        began, status = time.monotonic(), 0
+        try:
+            response = self._http.send(request, stream=True)
+            status = response.status_code
+        finally:
+            self._on_response(status, time.monotonic() - began)
+        return response
 
     def _is_home(self, url: httpx.URL) -> bool:
         return url.copy_with(raw_path=b"/") == httpx.URL(self._base_url).copy_with(raw_path=b"/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -15,6 +16,7 @@ import pytest
 
 from storage.database import open_database
 from storage.maintenance.processes import list_processes
+from storage.models import RunStatus
 from tests.commands import PROGRAM, environment, run
 from tests.processes import Process
 from tests.sources.scripted_server import How, Script, ScriptedServer
@@ -25,6 +27,7 @@ HANG = Script(how=How.HANG)
 SECONDS = 60
 ALL_IN_ONE = ("run", "--port", "0", "--tick-seconds", "0.2")
 FEW = "from procurewatch import context; from tests.app_context import few; context.load_watchlist = few\n"
+AS_JSON = {"PROCUREWATCH_LOG_FORMAT": "json", "PROCUREWATCH_LOG_LEVEL": "info"}
 WHOLE_CORPUS = {"PROCUREWATCH_LOOKBACK_DAYS": "1461", "PROCUREWATCH_FULL_SWEEP_DAYS": "1461"}
 
 
@@ -63,9 +66,11 @@ def test_it_polls_serves_and_builds_the_static_site(tmp_path: Path) -> None:
     data, site = tmp_path / "data", tmp_path / "site"
     with (
         FakeUsaspending(load_corpus()) as upstream,
-        running(data, upstream.base_url, PROCUREWATCH_SITE_FOLDER=str(site)) as (process, client),
+        running(data, upstream.base_url, PROCUREWATCH_SITE_FOLDER=str(site), **AS_JSON) as (process, client),
     ):
-        assert process.stdout.readline().startswith("usaspending: first poll done")
+        lines = (json.loads(line) for line in process.stderr)
+        ended = next(line for line in lines if line["event"] == "run ended")
+        assert (ended["source"], ended["status"], ended["run"]) == ("usaspending", RunStatus.BASELINE_SEEDED, 1)
         entries = client.get("/all.json").json()["items"]
         assert entries
         while not (site / "all.json").is_file() or entries[0]["id"] not in (site / "all.json").read_text():

@@ -1,0 +1,142 @@
+"""Metrics for Prometheus: what this process counts itself, and what is in the database, read at each scrape.
+
+What the database counts is the same in every process on it, whoever polled; requests are counted by each process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from feeds.entries.source_health import describe_trouble
+from procurewatch.context import AppContext
+from storage.database import server_time
+from storage.maintenance.admin import database_size
+from storage.maintenance.processes import list_processes
+from storage.reading.source_health import load_health
+from storage.tables import DeliveryRow, RunRow
+
+UPSTREAM_BUCKETS = (0.1, 0.3, 1, 3, 10, 30, 100)  # seconds; USAspending searches for up to 90
+PAGE_BUCKETS = (0.005, 0.02, 0.1, 0.3, 1, 3, 10)
+METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
+RECORDS = ("found", "new", "changed", "matched")  # kinds of records that runs count
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._sources = Histogram(
+            "procurewatch_source_response_seconds",
+            "Time until the headers of a source's response, by this process; status 0 if none came",
+            ("source", "status"),
+            buckets=UPSTREAM_BUCKETS,
+            registry=self._registry,
+        )
+        self._pages = Histogram(
+            "procurewatch_http_request_seconds",
+            "Time to answer a request to the website, by this process, by route template",
+            ("method", "route", "status"),
+            buckets=PAGE_BUCKETS,
+            registry=self._registry,
+        )
+
+    def note_source_response(self, source: str, status: int, seconds: float) -> None:
+        """Count a response of a source; `status` is 0 if none came."""
+        self._sources.labels(source, str(status)).observe(seconds)
+
+    def note_page(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request to the website; `route` is its template, which has few values."""
+        self._pages.labels(method if method in METHODS else "other", route, str(status)).observe(seconds)
+
+    def text(self, app_context: AppContext) -> bytes:
+        """Return all metrics in Prometheus' text format (`prometheus_client.CONTENT_TYPE_LATEST`)."""
+        stored = CollectorRegistry()
+        stored.register(_Stored(app_context))
+        return generate_latest(self._registry) + generate_latest(stored)
+
+
+class _Stored(Collector):
+    """What is in the database."""
+
+    def __init__(self, app_context: AppContext) -> None:
+        self._app_context = app_context
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing, so that registering reads nothing."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics, of one state of the database."""
+        database = self._app_context.database
+        with database.reading() as session:
+            yield from _run_metrics(session)
+            yield from self._source_metrics(session)
+            deliveries = GaugeMetricFamily("procurewatch_deliveries", "Messages of alerts, by state", labels=["state"])
+            for state, count in session.execute(
+                select(col(DeliveryRow.state), func.count()).group_by(DeliveryRow.state)
+            ):
+                deliveries.add_metric([state], count)
+            yield deliveries
+            alive = sum(process.is_alive for process in list_processes(session, server_time(session)))
+            yield GaugeMetricFamily("procurewatch_processes", "Processes of `procurewatch run` that report", alive)
+        yield GaugeMetricFamily("procurewatch_database_bytes", "Size of the database", database_size(database))
+
+    def _source_metrics(self, session: Session) -> Iterator[Metric]:
+        success = GaugeMetricFamily(
+            "procurewatch_source_last_success_timestamp_seconds", "Begin of the last good poll", labels=["source"]
+        )
+        healthy = GaugeMetricFamily(
+            "procurewatch_source_healthy", "1 if the source has no problem, as at /health", labels=["source"]
+        )
+        quarantined = GaugeMetricFamily(
+            "procurewatch_quarantined_records", "Records that could not be read or stored", labels=["source"]
+        )
+        for name, limit in self._app_context.silences.items():
+            health = load_health(session, name, limit)
+            if health.last_good:
+                success.add_metric([name], health.last_good.timestamp())
+            healthy.add_metric([name], not describe_trouble(health))
+            quarantined.add_metric([name], health.quarantined)
+        yield from (success, healthy, quarantined)
+
+
+def _run_metrics(session: Session) -> Iterator[Metric]:
+    """Yield the sums over all runs that have ended, of polls, backfills and imports."""
+    runs = CounterMetricFamily("procurewatch_runs", "Runs that have ended, by status", labels=["source", "status"])
+    records = CounterMetricFamily(
+        "procurewatch_records",
+        "Records that runs have counted: found, new, changed, matched",
+        labels=["source", "kind"],
+    )
+    events = CounterMetricFamily("procurewatch_events", "Events that runs have stored", labels=["source"])
+    requests = CounterMetricFamily("procurewatch_source_requests", "Requests that runs have sent", labels=["source"])
+    counts = (
+        RunRow.rows_found,
+        RunRow.new_awards,
+        RunRow.changed_awards,
+        RunRow.matched,
+        RunRow.events,
+        RunRow.requests,
+    )
+    ended = select(col(RunRow.source), col(RunRow.status), func.count(), *(func.sum(col(each)) for each in counts))
+    sums: dict[str, list[int]] = {}
+    for source, status, number, *found in session.execute(ended.where(col(RunRow.status) != "").group_by(
+        col(RunRow.source), col(RunRow.status)
+    )):  # fmt: skip
+        runs.add_metric([source, status], number)
+        sums[source] = [total + int(value) for total, value in zip(sums.get(source, [0] * 6), found, strict=True)]
+    for source, (*kinds, stored, sent) in sums.items():
+        for kind, value in zip(RECORDS, kinds, strict=True):
+            records.add_metric([source, kind], value)
+        events.add_metric([source], stored)
+        requests.add_metric([source], sent)
+    yield from (runs, records, events, requests)

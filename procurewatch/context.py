@@ -34,7 +34,7 @@ from storage.models import POLL
 from storage.reading.source_health import max_silence
 
 if TYPE_CHECKING:
-    from procurewatch.service.metrics import Metrics
+    from procurewatch.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
@@ -300,6 +300,6 @@ def open_app(settings: Settings) -> Iterator[AppContext]:
 
 
 def _make_metrics() -> Metrics:
-    from procurewatch.service.metrics import Metrics  # noqa: PLC0415  most commands need none
+    from procurewatch.metrics import Metrics  # noqa: PLC0415  most commands need none
 
     return Metrics()

@@ -9,7 +9,7 @@ import structlog
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from procurewatch.service.metrics import Metrics
+from procurewatch.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 

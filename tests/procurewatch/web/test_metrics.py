@@ -15,7 +15,7 @@ from httpx import Client
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
-from procurewatch.service.metrics import Metrics
+from procurewatch.metrics import Metrics
 from storage.alerts.deliveries import queue_delivery
 from storage.alerts.models import ChannelKind, Rhythm
 from storage.alerts.subscriptions import add_subscription
@@ -110,7 +110,7 @@ def test_responses_of_sources_are_counted(tmp_path: Path) -> None:
     with FakeUsaspending(load_corpus()) as upstream, app_context_for(upstream.base_url, tmp_path) as app_context:
         metrics = Metrics()
         report = poll(replace(app_context, metrics=metrics))
-        found = values(metrics.text(app_context).decode())
+        found = values(metrics.text().decode())
     assert found["procurewatch_source_response_seconds_count", ("usaspending", "200")] == report.requests
 
 

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from sources.records import MatchedAward
 from storage.competition import PROCURED
-from storage.concerned import concerns_event
+from storage.concerned import concerns_all, concerns_event
 from storage.models import MILESTONES, ON_REQUEST, EventKind, MatchBand
 from storage.possible_days import possible_days
 from storage.reading.contracts.expiring import SOON
@@ -243,14 +243,15 @@ def publish_newest(
 def publish_expiring(session: Session, now: datetime) -> int:
     """Publish an event for each contract or order that ends within `SOON` and has none for that day; return how many.
 
-    They are in the feed of contracts that end soon, in the order in which they came within that time.
+    They are in the feed of contracts that end soon, in the order in which they came within that time. The end of an
+    award is no news for a match that concerns only some of its actions.
     """
     today = now.date()
     is_published = (col(MatchRow.record_key) == col(RecordRow.key)) & (col(MatchRow.band) == MatchBand.PUBLISHED)
     query = select(RecordRow).where(
         col(RecordRow.ends).between(today, today + SOON),
         col(RecordRow.category).in_(PROCURED),
-        exists().where(is_published),
+        exists().where(is_published, concerns_all()),
     )
     published = set()
     for row in session.scalars(query.order_by(col(RecordRow.ends), col(RecordRow.key))).all():

@@ -12,14 +12,17 @@ from feeds.entries.titles import title_for
 from procurewatch.context import AppContext
 from procurewatch.websub import feeds_with_new_entries
 from sources.records import Award
+from storage.database import Database
 from storage.models import EventKind, StoredEvent
 from storage.reading.contracts.expiring import SOON
 from storage.reading.summaries import feed_stats
 from storage.search.query import Query
 from storage.search.search import find_events
+from storage.writing.runs import publish_expiring
 from tests.app_context import app_context_with, ignore
-from tests.records import CLEARVIEW_FORENSIC, with_actions
+from tests.records import CLEARVIEW_FORENSIC, match, with_actions
 from tests.sources.fakes import GivenRecords
+from tests.storage.database_helpers import save
 
 ENDING = Query(event=(EventKind.EXPIRING,))
 
@@ -71,3 +74,13 @@ def test_what_has_ended_or_matches_nothing_is_not_told(tmp_path: Path) -> None:
         assert poll(app_context, ending(today + timedelta(days=10), today)) == []
     with app_context_with({"usaspending": {}}, tmp_path / "2", "clearview-ai") as app_context:
         assert poll(app_context, ending(today - timedelta(days=1), today)) == []
+
+
+def test_the_end_of_an_award_is_not_told_to_a_match_of_one_action(database: Database) -> None:
+    award = replace(CLEARVIEW_FORENSIC, ends=database.now().date() + timedelta(days=10))
+    save(database, award, match(award, action_keys=[award.actions[0].key]))
+    with database.writing() as session:
+        assert publish_expiring(session, database.now()) == 0
+    save(database, award, match(award))
+    with database.writing() as session:
+        assert publish_expiring(session, database.now()) == 1

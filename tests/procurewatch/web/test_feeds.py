@@ -195,7 +195,7 @@ def test_the_list_of_feeds_and_the_index_name_all_formats(database: Database, tm
         groups = [
             item.get("text") for item in etree.fromstring(client.get("/feeds.opml").content).findall("body/outline")
         ]
-        assert groups == ["Everything", "Vendors", "Agencies", "Technologies"]
+        assert groups == ["Everything", "Vendors", "Agencies", "Technologies", "Expiring"]
         urls = [str(url) for outline in outlines for name, url in outline.items() if str(name).endswith("Url")]
         assert len(urls) == 4 * len(outlines)
         for url in dict.fromkeys(urls):
@@ -223,5 +223,5 @@ def test_modifications_of_cents_are_left_out_of_main_feeds_by_a_setting(database
     with serve(database, tmp_path) as client:
         page = client.get(f"awards/{CLEARVIEW.key}.html").text
         assert all(f"modified P000{number}" in page or f"de-obligated P000{number}" in page for number in range(50, 55))
-        home = etree.HTML(client.get("/").text)
-        assert home.xpath("string(//tr[th//a[contains(@href, 'vendor/clearview-ai')]]/td[1])") == "4"
+        listed = etree.HTML(client.get("/feeds.html").text)
+        assert listed.xpath("string(//tr[th//a[contains(@href, 'vendor/clearview-ai')]]/td[1])") == "4"

@@ -27,6 +27,7 @@ ABOUT = "about.html"  # what the feeds contain
 FEED_LIST = "feeds.html"
 EXPIRING = "expiring.html"  # contracts and orders that end soon
 SEARCH = "search"
+COMPARE = "compare"
 REVIEW = "review"
 SCRIPTS = "assets"  # folder of the scripts; only a served site has it
 HEALTH = "health"  # the feed about the state of the sources, without its suffix

@@ -11,6 +11,7 @@ from feeds.pages.page_context import PageContext
 from feeds.text import pluralize
 from feeds.urls import SEARCH
 from storage.models import StoredRecord
+from storage.search.spending import Total
 
 FORMATS = {"atom": "Atom", "rss": "RSS", "json": "JSON Feed"}
 EXPORTS = {"csv": "CSV", "parquet": "Parquet", "sqlite3": "SQLite", "ocds.json": "OCDS", "zip": "Story pack"}
@@ -54,7 +55,8 @@ class Facet:
 class SearchPage:
     """The data of the page. `description` is the search in words, `query` the URL's query without paging.
     `other_params` are the parameters that the form passes on besides its own. `after` is the cursor of the next page,
-    "" on the last one. `entries_a_year` counts the entries of the search's feed in the last 12 months. `is_private`
+    "" on the last one. `spent` is the total of the actions that the search finds.
+    `entries_a_year` counts the entries of the search's feed in the last 12 months. `is_private`
     searches, which only reviewers may run, have no feeds, exports or citations. `coverage` says which contracts were
     read completely, in sentences. `may_lack_defense`: recent awards of the Defense Department may be missing.
     """
@@ -68,6 +70,7 @@ class SearchPage:
     facets: tuple[Facet, ...] = ()
     after: str = ""
     entries_a_year: int = 0
+    spent: Total | None = None
     coverage: tuple[str, ...] = ()
     may_lack_defense: bool = True
     is_first: bool = True

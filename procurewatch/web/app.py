@@ -20,7 +20,19 @@ from procurewatch.context import AppContext
 from procurewatch.web import metrics
 from procurewatch.web.api.routes import make_api
 from procurewatch.web.context import WebContext
-from procurewatch.web.routes import awards, expiring, exports, feeds, health, home, review, search, site_files, subjects
+from procurewatch.web.routes import (
+    awards,
+    compare,
+    expiring,
+    exports,
+    feeds,
+    health,
+    home,
+    review,
+    search,
+    site_files,
+    subjects,
+)
 from procurewatch.web.security.addresses import Proxies
 from procurewatch.web.security.connections import ConnectionLimits
 from procurewatch.web.security.guard import API, RequestGuard, RequestRejected, server_error
@@ -72,7 +84,7 @@ def make_pages(context: WebContext) -> FastAPI:
     """Return the application of the pages, feeds and files."""
     pages = FastAPI(title="Procurewatch", docs_url=None, redoc_url=None, openapi_url=None)
     # site_files matches every path.
-    routers = (home, health, metrics, search, feeds, exports, awards, subjects, expiring, review, site_files)
+    routers = (home, compare, health, metrics, search, feeds, exports, awards, subjects, expiring, review, site_files)
     for routes in routers:
         pages.include_router(routes.router(context))
     pages.add_exception_handler(RequestRejected, review.rejected)

@@ -6,7 +6,7 @@ each cell and each total, even if several matches concern it, and only if a matc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -42,7 +42,7 @@ from storage.rows import view_of
 from storage.search.filters import action_filter, match_filter
 from storage.search.full_text import Condition, Dialect
 from storage.search.index import ALL_YEARS
-from storage.search.query import BandFilter, Query
+from storage.search.query import BandFilter, InvalidQuery, Query, read_query
 from storage.search.search import dialect_of, record_conditions
 from storage.tables import ActionRow, MatchRow, RecordRow, SearchRow, SpendingRow
 
@@ -59,6 +59,7 @@ class Dimension(StrEnum):
 
 
 ENTRIES = frozenset({Dimension.VENDOR, Dimension.TOPIC})
+TABLE_PARAMETERS = ("rows", "columns")
 EVERYTHING = Query(band=BandFilter.ALL)  # with or without a match
 OF_MATCHES = ENTRIES | {Dimension.CATEGORY}
 # The dimensions of the stored totals of everything that is published.
@@ -149,6 +150,26 @@ def spending(session: Session, query: Query, rows: Dimension, columns: Dimension
         cells=found.get("row column", {}),
         total=found[""]["", ""],
     )
+
+
+def read_table(params: Iterable[tuple[str, str]]) -> tuple[Query, Dimension, Dimension | None]:
+    """Return the query, the rows and the columns of a table of totals from URL parameters.
+
+    Rows are technologies and columns fiscal years if neither is given.
+
+    Raises:
+        InvalidQuery: a parameter is mistyped or invalid, or the dimensions do not go together.
+    """
+    pairs = list(params)
+    given = {name: value.strip().lower() for name, value in pairs if name in TABLE_PARAMETERS and value.strip()}
+    for name, value in given.items():
+        if value not in set(Dimension):
+            raise InvalidQuery(f"{name} is none of {', '.join(Dimension)}")
+    rows = Dimension(given.get("rows", Dimension.CATEGORY))
+    columns = Dimension(given["columns"]) if "columns" in given else None if "rows" in given else Dimension.YEAR
+    if rows == columns or {rows, columns} == {Dimension.VENDOR, Dimension.TOPIC}:
+        raise InvalidQuery(f"rows={rows} and columns={columns} do not go together; choose others")
+    return read_query(pairs, ignored=TABLE_PARAMETERS), rows, columns
 
 
 def awards_query(query: Query) -> Query:

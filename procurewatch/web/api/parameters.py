@@ -7,6 +7,7 @@ from typing import Any
 from storage.competition import Competition
 from storage.models import EventKind
 from storage.search.query import KINDS, MAX_TEXT_LENGTH, MAX_VALUE_LENGTH, MAX_VALUES, MEANINGS, PARAMETERS, SINGLE
+from storage.search.spending import Dimension
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
@@ -41,13 +42,27 @@ SCHEMAS: dict[str, Schema] = {
 }
 
 
+def table_parameters() -> list[Schema]:
+    """Return the parameters of a table of totals for OpenAPI."""
+    dimension = {"type": "string", "enum": list(Dimension)}
+    meanings = {
+        "rows": "what the rows are; technologies by fiscal year without rows and columns",
+        "columns": "what the columns are",
+    }
+    own = [{"name": name, "in": "query", "schema": dimension, "description": said} for name, said in meanings.items()]
+    return [*_filters(), *own]
+
+
+def _filters() -> list[Schema]:
+    return [_parameter(name, SCHEMAS[name], MEANINGS[name]) for name in PARAMETERS if name not in REVIEWERS_ONLY]
+
+
 def query_parameters() -> list[Schema]:
     """Return the parameters of a query and of its pages for OpenAPI."""
-    parameters = [_parameter(name, SCHEMAS[name], MEANINGS[name]) for name in PARAMETERS if name not in REVIEWERS_ONLY]
     limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
     after = {"type": "string", "maxLength": 1000}
     return [
-        *parameters,
+        *_filters(),
         {"name": "limit", "in": "query", "schema": limit, "description": "maximum number of results"},
         {"name": "after", "in": "query", "schema": after, "description": "cursor of the page, from `next`"},
     ]

@@ -18,7 +18,7 @@ from feeds.text import clean
 from feeds.urls import FeedFormat, FeedKind
 from procurewatch.context import disabled_reason
 from procurewatch.query_coverage import coverage_notes
-from procurewatch.web.api.parameters import DEFAULT_LIMIT, MAX_LIMIT, PAGING, query_parameters
+from procurewatch.web.api.parameters import DEFAULT_LIMIT, MAX_LIMIT, PAGING, query_parameters, table_parameters
 from procurewatch.web.api.schemas import (
     Action,
     Agency,
@@ -34,12 +34,14 @@ from procurewatch.web.api.schemas import (
     RecordDetail,
     RecordsPage,
     SourceStatus,
+    Spending,
     UncheckedPart,
     WatchlistEntry,
     event_values,
     evidence_of_record,
     record_values,
     source_record,
+    spending_of,
 )
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import (
@@ -64,6 +66,7 @@ from storage.reading.timelines import links_of
 from storage.search.facets import count_by_facets
 from storage.search.query import PARAMETERS, InvalidQuery, Query, read_query
 from storage.search.search import count_records, event_cursor, find_events, find_records, record_cursor
+from storage.search.spending import read_table, spending
 from storage.writing.renumbering import current_key
 
 ABOUT = (
@@ -71,6 +74,9 @@ ABOUT = (
     "decimals, dates are ISO 8601, times are UTC. Amounts of different sources are never added up. Paths, names and "
     "meanings of version 1 do not change; new members may be added."
 )
+
+
+PUBLIC_ONLY = "the API returns published matches only; band and decision are for reviewers"
 
 
 class Forbidden(InvalidQuery):
@@ -124,6 +130,14 @@ def make_api(context: WebContext) -> FastAPI:
         lambda request: _list_response(request, _coverage(context)),
         list[CoveredPeriod],
         "Contracts that were read completely",
+    )
+    _route(
+        api,
+        "/spending",
+        lambda request: _spending(context, request),
+        Spending,
+        "Totals",
+        {"parameters": table_parameters()},
     )
     _set_problem_types(api.openapi())  # after the last route, because a new route makes a new document
     return api
@@ -187,6 +201,15 @@ def _records(context: WebContext, request: Request) -> Response:
         records=[Record.model_validate(record_values(record, context.base_url)) for record in shown],
     )
     return _model_response(request, page)
+
+
+def _spending(context: WebContext, request: Request) -> Response:
+    query, rows, columns = read_table(request.query_params.multi_items())
+    if not query.is_public:
+        raise Forbidden(PUBLIC_ONLY)
+    with context.database.reading() as session:
+        table = spending(session, query, rows, columns)
+    return _model_response(request, spending_of(table))
 
 
 def _events(context: WebContext, request: Request) -> Response:
@@ -340,7 +363,7 @@ def _read_request(request: Request) -> tuple[Query, int, str]:
             raise InvalidQuery(f"{name} is given more than once")
     query = read_query(params, ignored=PAGING)
     if not query.is_public:
-        raise Forbidden("the API returns published matches only; band and decision are for reviewers")
+        raise Forbidden(PUBLIC_ONLY)
     return query, _limit("".join(own["limit"])), "".join(own["after"])
 
 

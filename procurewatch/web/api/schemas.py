@@ -5,7 +5,7 @@ Texts are as their source wrote them, without control characters. "" stands for 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -18,6 +18,7 @@ from feeds.entries.matches import published_matches
 from feeds.text import clean
 from storage.fields import RECORD_FIELDS, FieldType
 from storage.models import EventKind, StoredEvent, StoredEvidence, StoredRecord, StoredSourceRecord
+from storage.search.spending import Heading, SpendingTable
 
 
 def _format_time(value: datetime) -> str:
@@ -264,6 +265,39 @@ class CoveredPeriod(ApiModel):
     archive_until: date | None = Field(description="last day that was read from award archives")
 
 
+class SpendingTotal(ApiModel):
+    """What contract actions obligate, each counted once."""
+
+    dollars: Dollars = Field(description="US dollars; negative if more was de-obligated than obligated")
+    actions: int = Field(description="number of actions")
+    awards: int = Field(description="number of their awards")
+
+
+class SpendingHeading(SpendingTotal):
+    """The total of a row or a column."""
+
+    code: str = Field(description="fiscal year, agency code, id on the watchlist, UEI or name; empty without a value")
+    name: Text
+
+
+class SpendingCell(SpendingTotal):
+    """The total of a row and a column."""
+
+    row: str = Field(description="code of the row")
+    column: str = Field(description="code of the column")
+
+
+class Spending(ApiModel):
+    """Totals of a query's actions by rows and columns. Overlapping rows add up to more than their total."""
+
+    total: SpendingTotal
+    rows: list[SpendingHeading] = Field(description="fiscal years in order, anything else by dollars, most first")
+    columns: list[SpendingHeading]
+    cells: list[SpendingCell] = Field(description="without empty ones")
+    rows_overlap: bool = Field(description="whether an action is in several rows")
+    columns_overlap: bool = Field(description="whether an action is in several columns")
+
+
 class Incident(ApiModel):
     """A period in which a source cannot be read."""
 
@@ -301,6 +335,25 @@ def record_values(record: StoredRecord, base_url: str) -> dict[str, Any]:
     facts = {str(name): getattr(record, str(name)) for name in names if hasattr(record, str(name))}
     page = urls.site_url(base_url, urls.award_path(record.key))
     return {**facts, "page": page, "official_page": urls.official_page(record), "matches": published_matches(record)}
+
+
+def spending_of(table: SpendingTable) -> Spending:
+    """Return the JSON of a table of totals."""
+
+    def headings(of: Iterable[Heading]) -> list[SpendingHeading]:
+        return [SpendingHeading(code=each.code, name=each.name, **asdict(each.total)) for each in of]
+
+    return Spending(
+        total=SpendingTotal(**asdict(table.total)),
+        rows=headings(table.rows),
+        columns=headings(table.columns),
+        cells=[
+            SpendingCell(row=row, column=column, **asdict(total))
+            for (row, column), total in sorted(table.cells.items())
+        ],
+        rows_overlap=table.rows_overlap,
+        columns_overlap=table.columns_overlap,
+    )
 
 
 def event_values(event: StoredEvent, base_url: str) -> dict[str, Any]:

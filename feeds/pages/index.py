@@ -9,12 +9,14 @@ from decimal import Decimal
 from itertools import groupby
 
 from feeds.entries.details import reporting_delay_note
+from feeds.entries.ending import ending_award
 from feeds.entries.entry import Entry
 from feeds.entries.matches import category_label
 from feeds.pages.charts import Chart, is_possible_year, share, years_chart
 from feeds.pages.feed_list import FeedRow
 from feeds.pages.page_context import PageContext
 from storage.models import StoredRecord
+from storage.reading.contracts.expiring import SOON
 from storage.search.spending import SpendingTable
 
 MAX_AWARDS = 5  # with new entries
@@ -32,7 +34,7 @@ class Overview:
     `spending` has technologies as rows and fiscal years as columns; `categories` are the titles of the
     watchlist's technologies by slug; only these have a page. `vendors` counts the vendors of the watchlist with a
     published record, `watched` all vendors. `largest` are the awards with the largest obligations of those signed in
-    `fiscal_year`.
+    `fiscal_year`. `ending` are the contracts and orders that end next, within `SOON`.
     """
 
     spending: SpendingTable
@@ -41,6 +43,7 @@ class Overview:
     watched: int
     fiscal_year: int
     largest: tuple[StoredRecord, ...] = ()
+    ending: tuple[StoredRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +90,8 @@ def render_index(
         missing=reporting_delay_note(today),
         health=health,
         overview=overview,
+        ending=[ending_award(record, today) for record in overview.ending] if overview else [],
+        soon=SOON.days,
         chart=_chart(overview.spending) if overview else None,
         years=years,
         categories=_categories(overview, years) if overview else [],

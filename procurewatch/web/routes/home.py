@@ -19,9 +19,10 @@ from monitors.watchlist.model import Kind
 from procurewatch.named_feeds import EXPIRING_TITLE
 from procurewatch.web.context import WebContext, feed_row, latest_entries
 from procurewatch.web.responses import page_response
+from storage.reading.contracts.expiring import SOON, awards_ending
 from storage.reading.records import count_matched
 from storage.reading.source_health import load_health
-from storage.reading.summaries import FeedStats
+from storage.reading.summaries import FeedStats, SummaryScope
 from storage.search.query import Query
 from storage.search.search import find_events, largest_awards
 from storage.search.spending import Dimension, spending
@@ -89,6 +90,7 @@ def _overview(context: WebContext, session: Session) -> Overview:
         watched=len(vendors),
         fiscal_year=fiscal_year,
         largest=tuple(largest_awards(session, first, last, MAX_LARGEST)),
+        ending=tuple(awards_ending(session, SummaryScope(), today, today + SOON, MAX_LARGEST)),
     )
 
 

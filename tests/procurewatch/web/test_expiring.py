@@ -28,7 +28,8 @@ def store(database: Database) -> None:
 def test_what_ends_soon_is_on_a_page_and_in_a_feed(made: tuple[Client, Database]) -> None:
     client, database = made
     store(database)
-    page = tree_of(client.get("/expiring.html").content)
+    [link] = tree_of(client.get("/").content).xpath("//section[@aria-labelledby='ending']//p[@class='hint']/a/@href")
+    page = tree_of(client.get(f"/{link}").content)
     rows = [" ".join(" ".join(row.itertext()).split()) for row in page.xpath("//table//tbody/tr")]
     assert [row[:21] for row in rows] == [
         f"{TODAY + timedelta(days=7)} in 7 days ", f"{TODAY + timedelta(days=42)} in 42 days",

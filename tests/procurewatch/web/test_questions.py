@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import re
+from collections import defaultdict
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -14,7 +17,7 @@ from procurewatch.context import AppContext
 from storage.tables import RecordRow
 from storage.writing.publication import publish_changes
 from tests.records import SOLE_SOURCE
-from tests.upstreams.usaspending.corpus import CorpusAward, load_corpus
+from tests.upstreams.usaspending.corpus import SUB_AGENCIES, CorpusAward, load_corpus
 
 pytestmark = pytest.mark.browser
 ICE = "U.S. Immigration and Customs Enforcement"
@@ -81,3 +84,27 @@ def test_what_ice_has_paid_clearview_ai(page: Page, address: str, app_context: A
     new.get_by_role("button", name="Show").click()
     expect(page.get_by_role("region", name="New since")).to_contain_text("No entries first seen since")
     expect(page.locator(".lead")).to_contain_text(ICE)
+
+
+def test_which_agencies_bought_phone_unlocking_tools_in_fiscal_year_2024(page: Page, read_only_address: str) -> None:
+    found = httpx.get(f"{read_only_address}/search.csv?category=device-forensics").text
+    keys = {row["record_key"] for row in csv.DictReader(found.splitlines())}
+    assert len(keys) > 10
+    year = date(2023, 10, 1), date(2024, 9, 30)
+    paid: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for award in load_corpus():
+        for action in award.actions if award.key in keys else ():
+            if year[0] <= action.action_date <= year[1]:
+                paid[SUB_AGENCIES[award.agency]] += action.obligation or 0
+    assert len(paid) == 2
+    page.goto(read_only_address)
+    page.get_by_role("navigation", name="Site").get_by_role("link", name="Compare").click()
+    technology = page.get_by_role("row").filter(has_text="forensics")
+    column = page.get_by_role("columnheader").all_inner_texts().index("2024")
+    technology.locator("th, td").nth(column).get_by_role("link").click()
+    table = page.get_by_role("table")
+    for agency, dollars_paid in paid.items():
+        cells = table.get_by_role("row").filter(has_text=agency).locator("td").all_inner_texts()
+        assert f"${int(dollars_paid):,}" in cells, agency
+    expect(table.locator("tfoot")).to_contain_text(f"${int(sum(paid.values())):,}")
+    expect(page.get_by_role("heading", level=2)).to_contain_text("2024")

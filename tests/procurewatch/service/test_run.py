@@ -13,12 +13,18 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import select
 
+from storage.alerts.deliveries import list_deliveries, queue_delivery
+from storage.alerts.models import ChannelKind, DeliveryState, Rhythm
+from storage.alerts.subscriptions import add_subscription
 from storage.database import open_database
 from storage.maintenance.processes import list_processes
 from storage.models import RunStatus
+from storage.tables import EventRow
 from tests.commands import PROGRAM, environment, run
 from tests.processes import Process
+from tests.procurewatch.site import fill
 from tests.sources.scripted_server import How, Script, ScriptedServer
 from tests.upstreams.usaspending.corpus import load_corpus
 from tests.upstreams.usaspending.server import FakeUsaspending
@@ -78,6 +84,31 @@ def test_it_polls_serves_and_builds_the_static_site(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=SECONDS)
         assert process.returncode == 0, err
+
+
+def test_a_signal_ends_it_while_the_receiver_of_an_alert_hangs(tmp_path: Path) -> None:
+    with (
+        closing(open_database(f"sqlite:///{tmp_path / 'procurewatch.sqlite3'}")) as database,
+        ScriptedServer(HANG) as receiver,
+    ):
+        fill(database)
+        now = database.now()
+        with database.writing() as session:
+            [event, *_] = [row.id for row in session.scalars(select(EventRow)) if row.is_published]
+            given = add_subscription(
+                session, channel=ChannelKind.WEBHOOK, address=f"{receiver.base_url}/", rhythm=Rhythm.AT_ONCE, now=now
+            )
+            queue_delivery(session, given.id, [event], since=now, until=now, now=now)
+        with running(tmp_path, "http://127.0.0.1:9", PROCUREWATCH_ALERTS_TO_PRIVATE_ADDRESSES="true") as (process, _):
+            while not receiver.requests:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=SECONDS)
+        assert (process.returncode, err.strip().splitlines()[-1]) == (0, "procurewatch: stopped on request")
+        with database.reading() as session:
+            assert [message.state for message in list_deliveries(session)] == [DeliveryState.PENDING], (
+                "it is sent again"
+            )
 
 
 def test_a_port_in_use_is_said_in_one_line(tmp_path: Path) -> None:

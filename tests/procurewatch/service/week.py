@@ -111,8 +111,11 @@ def run_polls(folder: Path, polls: int, *, builds_site: bool) -> Week:
                 job()
             week.pages += sum(client.get(page).status_code == 200 for page in PAGES)
             clock.ahead += timedelta(hours=HOURS, seconds=1)
+            week.messages += len(receiver.requests)
+            for server in (upstream, receiver):
+                server.requests.clear()  # they are in this process, too
             week.samples.append(_sample())
-        week.days, week.messages = clock.ahead / timedelta(days=1), len(receiver.requests)
+        week.days = clock.ahead / timedelta(days=1)
         with app_context.database.reading() as session:
             week.good = session.scalar(select(func.count()).where(col(RunRow.status).in_(GOOD_STATUSES))) or 0
     return week

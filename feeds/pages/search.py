@@ -14,7 +14,14 @@ from storage.models import StoredRecord
 from storage.search.spending import Total
 
 FORMATS = {"atom": "Atom", "rss": "RSS", "json": "JSON Feed"}
-EXPORTS = {"csv": "CSV", "parquet": "Parquet", "sqlite3": "SQLite", "ocds.json": "OCDS", "zip": "Story pack"}
+EXPORTS = {
+    "csv": "CSV",
+    "xlsx": "Excel",
+    "parquet": "Parquet",
+    "sqlite3": "SQLite",
+    "ocds.json": "OCDS",
+    "zip": "Story pack",
+}
 # Above these the page says "more than", because an exact count would take too long.
 MAX_COUNTED = 10_000
 MAX_ENTRIES = 1_000

@@ -15,10 +15,12 @@ from sqlalchemy.orm import Session
 from feeds.text import pluralize
 from monitors.watchlist.model import Watchlist
 from procurewatch.context import open_app
+from procurewatch.exports.data_package import MEDIA_TYPES, SUFFIX, data_package, export_notes
 from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
 from procurewatch.exports.sqlite_file import PUBLIC, write_sqlite
 from procurewatch.exports.story_pack import MAX_RECORDS, pack_bytes, pack_name
+from procurewatch.exports.xlsx import TooManyRows
 from procurewatch.query_coverage import coverage_notes
 from procurewatch.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.settings import Settings
@@ -32,7 +34,7 @@ from storage.search.search import find_records
 from storage.search.spending import EVERYTHING, awards_query
 
 ANY = frozenset(MatchBand)
-BINARY = frozenset({ExportFormat.PARQUET, ExportFormat.SQLITE})
+BINARY = frozenset({ExportFormat.XLSX, ExportFormat.PARQUET, ExportFormat.SQLITE})
 
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Output file; standard output by default.")]
 
@@ -55,28 +57,28 @@ def export(  # noqa: PLR0917  options are given by name
     context: typer.Context,
     options: QueryOptions,
     form: Annotated[ExportFormat | None, typer.Option("--format", help="Output format; csv by default.")] = None,
-    rows: Annotated[RowType, typer.Option(help="Row type for csv, json and parquet.")] = RowType.RECORDS,
+    rows: Annotated[RowType, typer.Option(help="Row type for csv, xlsx, json and parquet.")] = RowType.RECORDS,
     with_evidence: Annotated[bool, typer.Option(help="Include the raw evidence (sqlite only).")] = False,
     excel: Annotated[
         bool, typer.Option("--excel", help="Start the CSV with a byte order mark: Excel then reads it as UTF-8.")
     ] = False,
+    describe: Annotated[
+        bool,
+        typer.Option("--data-package", help="Also write a data dictionary beside the file: FILE.datapackage.json."),
+    ] = False,
     output: Output = None,
 ) -> None:
-    """Export records as CSV, JSON, Parquet, SQLite or OCDS. `export sqlite FILE` exports everything."""
+    """Export records as CSV, Excel, JSON, Parquet, SQLite or OCDS. `export sqlite FILE` exports everything."""
     settings: Settings = context.obj
     if form is None and output is None and len(options["words"]) == 2 and options["words"][0] == ExportFormat.SQLITE:
         form, output = ExportFormat.SQLITE, Path(options["words"][1])
         options |= {"words": [], "band": options["band"] or ["all"]}
     form = form or ExportFormat.CSV
-    if with_evidence and form is not ExportFormat.SQLITE:
-        raise typer.BadParameter("--with-evidence needs --format sqlite; `pack` writes evidence as files")
-    if excel and form is not ExportFormat.CSV:
-        raise typer.BadParameter("--excel needs --format csv")
-    if output is None and form in BINARY and sys.stdout.isatty():
-        raise typer.BadParameter(f"{form} is a binary format; name a file with --output")
+    _check_options(form, output, with_evidence=with_evidence, excel=excel, describe=describe)
     with open_app(settings) as app_context, app_context.database.reading() as session:
         query = query_from_options(options, app_context.watchlist, session)
         notes = coverage_notes(session, app_context.watchlist, query)
+        description = query.describe(_names(app_context.watchlist))
         wanted = awards_query(query) if rows is RowType.ACTIONS else query
         records = CountedRecords(_require_records(session, _for_format(find_records(session, wanted), form)))
         if form is ExportFormat.SQLITE and output is not None:
@@ -84,14 +86,38 @@ def export(  # noqa: PLR0917  options are given by name
                 matched = with_bands(records, _bands(query))
                 write_sqlite(session, matched, file, bands=_bands(query), with_bodies=with_evidence)
         else:
-            prefix = settings.ocid_prefix
+            about = export_notes(description, notes)
+            prefix, bands = settings.ocid_prefix, _bands(query)
             pieces = export_bytes(
-                session, records, form, query=query, row_type=rows, bands=_bands(query), ocid_prefix=prefix
+                session, records, form, query=query, row_type=rows, bands=bands, ocid_prefix=prefix, notes=about
             )
-            with whole_output(output) as out:
-                out.writelines(chain([codecs.BOM_UTF8] if excel else [], pieces))
+            _write(chain([codecs.BOM_UTF8] if excel else [], pieces), output)
+            if output and describe:
+                _write([data_package(description, about, [(output.name, rows)])], Path(f"{output}{SUFFIX}"))
     if output:
         typer.echo("\n".join([f"{pluralize(records.count, 'record')} in {output}", *notes]), err=True)
+
+
+def _check_options(
+    form: ExportFormat, output: Path | None, *, with_evidence: bool, excel: bool, describe: bool
+) -> None:
+    """Raise `typer.BadParameter` for options that do not go together."""
+    if with_evidence and form is not ExportFormat.SQLITE:
+        raise typer.BadParameter("--with-evidence needs --format sqlite; `pack` writes evidence as files")
+    if excel and form is not ExportFormat.CSV:
+        raise typer.BadParameter("--excel needs --format csv")
+    if describe and (output is None or output.suffix.removeprefix(".") != form or form not in MEDIA_TYPES):
+        raise typer.BadParameter(f"--data-package needs --output FILE.{form} and csv, xlsx, json or parquet")
+    if output is None and form in BINARY and sys.stdout.isatty():
+        raise typer.BadParameter(f"{form} is a binary format; name a file with --output")
+
+
+def _write(pieces: Iterable[bytes], output: Path | None) -> None:
+    try:
+        with whole_output(output) as out:
+            out.writelines(pieces)
+    except TooManyRows as error:
+        fail(str(error))
 
 
 @with_query_options
@@ -123,9 +149,14 @@ def _selected(session: Session, options: QueryOptions, watchlist: Watchlist) -> 
     if len(words) == 1 and (found := find_by_identifier(session, words[0])):
         return EVERYTHING, f"the award {words[0]}", list(with_bands(found))
     query = query_from_options(options, watchlist, session)
-    names = {vendor.id: vendor.name for vendor in watchlist.vendors} | dict(watchlist.categories)
+    names = _names(watchlist)
     records = list(with_bands(find_records(session, query, MAX_RECORDS + 1), _bands(query)))
     return query, f"a search: {query.describe(names)}", records
+
+
+def _names(watchlist: Watchlist) -> dict[str, str]:
+    """Return the names of vendors and technologies by id."""
+    return {vendor.id: vendor.name for vendor in watchlist.vendors} | dict(watchlist.categories)
 
 
 def _bands(query: Query) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session
 
 from feeds.feed import AUTHORITY
 from procurewatch.exports.csv_json import array_bytes, csv_bytes, json_bytes
+from procurewatch.exports.data_package import MEDIA_TYPES
 from procurewatch.exports.ocds import OWN_PREFIX, PROCESSES, release_of
 from procurewatch.exports.parquet import parquet_bytes
 from procurewatch.exports.sqlite_file import PUBLIC, sqlite_bytes
+from procurewatch.exports.xlsx import xlsx_bytes
 from storage.models import StoredRecord
 from storage.reading.events import load_events_for
-from storage.reading.export_rows import COLUMNS, Row, RowType, export_rows, in_batches, with_bands
+from storage.reading.export_rows import COLUMNS, EXPORT_COLUMNS, Row, RowType, export_rows, in_batches, with_bands
 from storage.reading.records import load_actions_for, load_evidence_for
 from storage.reading.timelines import load_links_for
 from storage.search.query import Query
@@ -30,6 +32,7 @@ class ExportFormat(StrEnum):
 
     CSV = "csv"
     JSON = "json"
+    XLSX = "xlsx"
     PARQUET = "parquet"
     SQLITE = "sqlite"
     OCDS = "ocds"
@@ -46,6 +49,7 @@ class FileType:
 FILE_TYPES = {
     ExportFormat.CSV: FileType("text/csv; charset=utf-8; header=present", ".csv"),
     ExportFormat.JSON: FileType("application/json", ".json"),
+    ExportFormat.XLSX: FileType(MEDIA_TYPES["xlsx"], ".xlsx"),
     ExportFormat.PARQUET: FileType("application/vnd.apache.parquet", ".parquet"),
     ExportFormat.SQLITE: FileType("application/vnd.sqlite3", ".sqlite3"),
     ExportFormat.OCDS: FileType("application/json", ".ocds.json"),
@@ -61,6 +65,7 @@ def export_bytes(
     row_type: RowType = RowType.RECORDS,
     bands: frozenset[str] = PUBLIC,
     ocid_prefix: str = OWN_PREFIX,
+    notes: Sequence[str] = (),
 ) -> Iterator[bytes]:
     """Yield an export of records in chunks.
 
@@ -70,8 +75,10 @@ def export_bytes(
         row_type: what a row is; SQLite and OCDS always contain everything.
         bands: the bands of the matches to include.
         ocid_prefix: the prefix of OCDS process identifiers.
+        notes: what to know about the export (`export_notes`), for a workbook.
 
     Raises:
+        procurewatch.exports.xlsx.TooManyRows: there are more rows than an Excel sheet can have.
         procurewatch.exports.parquet.ParquetMissing: the format is Parquet and pyarrow is not installed.
     """
     records = with_bands(records, bands)
@@ -79,6 +86,7 @@ def export_bytes(
     writers: dict[ExportFormat, Callable[[], Iterator[bytes]]] = {
         ExportFormat.CSV: lambda: csv_bytes(COLUMNS[row_type], rows()),
         ExportFormat.JSON: lambda: json_bytes(rows()),
+        ExportFormat.XLSX: lambda: xlsx_bytes(EXPORT_COLUMNS[row_type], rows(), notes),
         ExportFormat.PARQUET: lambda: parquet_bytes(COLUMNS[row_type], rows()),
         ExportFormat.SQLITE: lambda: sqlite_bytes(session, records, bands=bands),
         ExportFormat.OCDS: lambda: ocds_bytes(session, records, ocid_prefix=ocid_prefix),

@@ -23,6 +23,7 @@ from feeds.pages.timeline import TimelineSection, render_timeline
 from feeds.text import format_date, format_time, one_line, pluralize
 from feeds.urls import award_page_name
 from procurewatch.exports.csv_json import csv_bytes
+from procurewatch.exports.data_package import data_package, export_notes
 from procurewatch.exports.formats import ExportFormat, export_bytes, ocds_bytes
 from procurewatch.exports.ocds import OWN_PREFIX, PROCESSES
 from procurewatch.exports.redaction import FIELDS, remove_user_names
@@ -64,6 +65,7 @@ Made {made} by Procurewatch {version}: {records}.
 
 FILES
 records.csv, actions.csv, events.csv   the rows (docs/exports.md describes every column)
+datapackage.json                       a data dictionary of these rows (Frictionless Data Package)
 releases.ocds.json                     the same as Open Contracting Data Standard 1.1 releases
 timeline.html                          the events of all sources in order of time; opens in any browser
 citations.txt, .md, .bib               a citation for each record
@@ -150,6 +152,9 @@ def pack_bytes(
     for row_type in RowType:
         rows = export_bytes(session, everything, ExportFormat.CSV, query=query, row_type=row_type, bands=bands)
         yield from out.add(f"{row_type}.csv", rows)
+    files = [(f"{row_type}.csv", row_type) for row_type in RowType]
+    notes = export_notes(subject, metadata.coverage)
+    yield from out.add("datapackage.json", [data_package(subject, notes, files)])
     if any(record.category in PROCESSES for record in everything):
         yield from out.add("releases.ocds.json", ocds_bytes(session, everything, ocid_prefix=ocid_prefix))
     yield from out.add("timeline.html", [render_timeline(subject, made, _timeline(session, records, linked))])

@@ -17,10 +17,13 @@ from starlette.types import Receive, Scope, Send
 from feeds.foia.docx import MEDIA_TYPE, write_docx
 from feeds.foia.letter import write_letter
 from feeds.text import clean
+from procurewatch.exports.data_package import export_notes
 from procurewatch.exports.formats import FILE_TYPES, ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
 from procurewatch.exports.parquet import ParquetMissing
 from procurewatch.exports.story_pack import CONTENT_TYPE, MAX_RECORDS, pack_bytes
+from procurewatch.exports.xlsx import TooManyRows
+from procurewatch.query_coverage import coverage_notes
 from procurewatch.web.cache import publication_version
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import Body, ErrorResponse, body_of, not_modified, page_response, validators
@@ -94,6 +97,8 @@ class Downloads:
             first = list(islice(stream, 1))
         except ParquetMissing as error:
             return ErrorResponse(501, str(error))
+        except TooManyRows as error:
+            return ErrorResponse(400, str(error))
         if not first:
             return ErrorResponse(404, if_empty)
         if request.method == "HEAD":
@@ -138,7 +143,10 @@ def _search_export(downloads: Downloads, extension: str, fmt: ExportFormat) -> C
             found = chain(first, records)
             if not first:
                 return iter(())
-            return export_bytes(session, found, fmt, query=query, row_type=row_type, ocid_prefix=prefix)
+            titles = downloads.context.feeds.get(session).titles
+            coverage = coverage_notes(session, downloads.context.app.watchlist, query)
+            notes = export_notes(query.describe(titles), coverage)
+            return export_bytes(session, found, fmt, query=query, row_type=row_type, ocid_prefix=prefix, notes=notes)
 
         known = _version_of(downloads.context, request, extension)
         if unchanged := not_modified(request, known, validators(known)):

@@ -53,6 +53,20 @@ def test_apprise_reaches_no_private_address_and_reads_no_file(tmp_path: Path) ->
             channel.check("slack")
 
 
+def test_what_apprise_says_gives_no_secret_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with app_context_at(tmp_path) as app:
+        alert = add_alert(app.database, DISCORD, channel=ChannelKind.APPRISE)
+        publish(app.database, CLEARVIEW_FORENSIC)
+        said = {"service": "Discord", "error": f"Failed to send to {DISCORD}: 404"}
+        monkeypatch.setattr(AppriseChannel, "_ask", lambda *_: said)
+        assert send_due(app) == SendReport(failed=1)
+        with pytest.raises(InvalidAddress) as refusal:
+            AppriseChannel(app).check(DISCORD)
+        for text in (log_of(app.database, alert)[0].error, str(refusal.value)):
+            assert "abcdefghijklmnopqrstuvwxyz" not in text
+            assert "404" in text
+
+
 def test_only_the_kind_of_service_is_shown(tmp_path: Path) -> None:
     with app_context_at(tmp_path) as app:
         assert AppriseChannel(app).shown(DISCORD) == "discord://..."

@@ -16,6 +16,7 @@ from procurewatch.alerts.messages import make_message
 from procurewatch.alerts.sending import SendReport, send_due, send_test
 from procurewatch.context import AppContext
 from storage.alerts.deliveries import replay_delivery
+from storage.alerts.due import due_events
 from storage.alerts.models import DeliveryState, Rhythm, SubscriptionState
 from storage.alerts.subscriptions import mute_subscription, pause_subscription, resume_subscription
 from tests.procurewatch.alerts.receiver import (
@@ -173,6 +174,33 @@ def test_a_pause_holds_messages_back(sqlite_app: AppContext, receiver: Receiver)
     assert receiver.messages("/ok/2") == []
 
 
+def test_a_digest_that_is_resumed_is_sent_at_its_next_time(sqlite_app: AppContext, receiver: Receiver) -> None:
+    alert = add_alert(sqlite_app.database, f"{receiver.base_url}/ok", Rhythm.MONTHLY)
+    publish(sqlite_app.database, CLEARVIEW_FORENSIC)
+    pass_time(sqlite_app.database, 32 * DAY)
+    with sqlite_app.database.writing() as session:
+        resume_subscription(session, alert.id, now())
+    assert send_due(sqlite_app) == NOTHING
+    pass_time(sqlite_app.database, 32 * DAY)
+    assert send_due(sqlite_app) == SendReport(sent=1)
+
+
+def test_an_alert_that_is_paused_while_its_news_are_looked_for_sends_nothing(
+    sqlite_app: AppContext, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alert = add_alert(sqlite_app.database, f"{receiver.base_url}/ok")
+    publish(sqlite_app.database, CLEARVIEW_FORENSIC)
+
+    def pause_meanwhile(*arguments: Any) -> list[str]:
+        with sqlite_app.database.writing() as session:
+            pause_subscription(session, alert.id, now())
+        return due_events(*arguments)
+
+    monkeypatch.setattr("procurewatch.alerts.sending.due_events", pause_meanwhile)
+    assert send_due(sqlite_app) == NOTHING
+    assert log_of(sqlite_app.database, alert) == []
+
+
 def test_a_pause_holds_back_a_message_that_is_to_be_tried_again(sqlite_app: AppContext, receiver: Receiver) -> None:
     alert = add_alert(sqlite_app.database, f"{receiver.base_url}/500")
     publish(sqlite_app.database, CLEARVIEW_FORENSIC)
@@ -224,6 +252,9 @@ def test_programs_get_many_entries_in_several_messages(
     oldest_first = [body["events"][0]["record_key"] for body in receiver.messages()]
     assert oldest_first == [CLEARVIEW_FORENSIC.key, CLEARVIEW_AT_FIRST.key]
     assert [delivery.events for delivery in log_of(sqlite_app.database, alert)] == [1, 1]
+    failing = add_alert(sqlite_app.database, f"{receiver.base_url}/500")
+    assert send_due(sqlite_app) == SendReport(failed=1)
+    assert [delivery.attempts for delivery in log_of(sqlite_app.database, failing)] == [0, 1]
 
 
 def test_what_was_withdrawn_is_not_sent_and_what_was_sent_is_corrected(

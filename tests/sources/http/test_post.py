@@ -60,9 +60,10 @@ def test_it_connects_to_the_checked_address_in_the_name_of_the_host() -> None:
 def test_it_tries_the_next_address_if_one_cannot_be_connected_to() -> None:
     with Receiver() as server:  # it listens on 127.0.0.1 only
         assert send(f"http://hook.example.org:{port_of(server)}/", "127.0.0.2", "127.0.0.1").status == 202
+        assert send(f"http://hook.example.org:{port_of(server)}/", "127.0.0.1", "127.0.0.2").status == 202
         with pytest.raises(NotSent, match="ConnectError"):
             send(f"http://hook.example.org:{port_of(server)}/", "127.0.0.2", "127.0.0.3")
-    assert len(server.requests) == 1
+    assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("location", ["http://127.0.0.1:{port}/inner", "http://169.254.169.254/latest/meta-data"])

@@ -14,7 +14,7 @@ from storage.alerts.models import DeliveryState, Subscription
 from storage.alerts.subscriptions import move_position
 from storage.database import Database
 from storage.models import EventKind, record_subject
-from storage.tables import SubscriptionRow
+from storage.tables import EventRow, SubscriptionRow
 from storage.writing.reviews import Decision, ReviewDecision, import_decisions
 from storage.writing.save import save_publication
 from tests.records import (
@@ -116,6 +116,28 @@ def test_a_withdrawal_about_another_vendor_is_not_due(database: Database) -> Non
     reject(database, BABEL.key, LATER, "panamerica")
     assert due(database, about_babel) == []
     assert due(database, about_both) == [(WITHDRAWN, BABEL.key)]
+
+
+def test_a_first_purchase_that_was_none_is_a_correction_for_its_vendor_only(database: Database) -> None:
+    about_babel, about_reseller = add(database, "vendor=babel-street"), add(database, "vendor=panamerica")
+    save(database, BABEL, match(BABEL, "babel-street"), match(BABEL, "panamerica"), now=SEEN)
+    for alert in (about_babel, about_reseller):
+        deliver(database, alert, SEEN)
+    kind = EventKind.FIRST_PURCHASE_WITHDRAWN.value
+    with database.writing() as session:
+        session.add(
+            EventRow(
+                id="tag:none",
+                record_key=BABEL.key,
+                action_key="",
+                kind=kind,
+                vendor_id="panamerica",
+                is_published=True,
+                first_seen=LATER,
+            )
+        )
+    assert due(database, about_babel) == []
+    assert due(database, about_reseller) == [(kind, BABEL.key)]
 
 
 def test_what_is_withdrawn_before_it_is_sent_is_not_in_the_message(database: Database) -> None:

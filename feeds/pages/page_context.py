@@ -14,7 +14,7 @@ class PageContext:
     and review; static files do not. `has_search`: the site has a search page.
 
     `reviewer` and `csrf`, the token of the reviewer's forms, are "" unless a reviewer is signed in. `base_url` is the
-    site's URL, "" if it is not known.
+    site's URL, "" if it is not known. `has_alerts`: somebody may sign in and add alerts.
     """
 
     site: str = "Procurewatch"
@@ -24,6 +24,7 @@ class PageContext:
     reviewer: str = ""
     csrf: str = ""
     base_url: str = ""
+    has_alerts: bool = False
 
     @property
     def root(self) -> str:

@@ -119,9 +119,11 @@ def render_review(context: PageContext, page: ReviewPage) -> bytes:
     return context.render("review.html", page=page)
 
 
-def render_sign_in(context: PageContext, *, has_token: bool, problem: str = "", name: str = "") -> bytes:
+def render_sign_in(
+    context: PageContext, *, has_token: bool, problem: str = "", name: str = "", then: str = ""
+) -> bytes:
     """Return the sign-in page. Without a token it explains that web review is off.
 
-    `problem` says why signing in failed, and `name` is the name that was given.
+    `problem` says why signing in failed, `name` is the name that was given, and `then` the path of the page to go to.
     """
-    return context.render("sign_in.html", has_token=has_token, problem=problem, reviewer=name)
+    return context.render("sign_in.html", has_token=has_token, problem=problem, reviewer=name, then=then)

@@ -19,16 +19,15 @@ from sqlalchemy.orm import Session
 from feeds.entries.titles import title_for
 from feeds.text import format_time, one_line, pluralize
 from procurewatch.alerts.channel import InvalidAddress, Refused, Undelivered
-from procurewatch.alerts.channels import channel_of
+from procurewatch.alerts.channels import channel_of, read_address
 from procurewatch.alerts.messages import describe, subject_titles
-from procurewatch.alerts.preview import DAYS, preview
-from procurewatch.alerts.schedule import next_time
+from procurewatch.alerts.preview import DAYS, preview, unsaved
+from procurewatch.alerts.schedule import describe_state
 from procurewatch.alerts.sending import send_due, send_test
 from procurewatch.context import AppContext, Busy, open_app
-from procurewatch.failures import FAILED
 from procurewatch.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.settings import Settings
-from procurewatch.terminal import console, fail, plain, read_awards, read_day, stopping, table
+from procurewatch.terminal import FAILED, console, fail, plain, read_awards, read_day, stopping, table
 from storage.alerts.deliveries import list_deliveries, load_delivery, pending_deliveries, replay_delivery
 from storage.alerts.models import (
     ChannelKind,
@@ -36,7 +35,6 @@ from storage.alerts.models import (
     DeliveryState,
     Rhythm,
     Subscription,
-    SubscriptionState,
 )
 from storage.alerts.subscriptions import (
     add_subscription,
@@ -175,7 +173,7 @@ def preview_messages(
         if len(words) == 1 and words[0].isdecimal() and not (filters or award):
             found = _load(session, int(words[0]))
         else:
-            found = _unsaved(*_about(app_context, session, options, award), now=server_time(session))
+            found = unsaved(*_about(app_context, session, options, award), now=server_time(session))
         if rhythm:
             found = replace(found, rhythm=_choose("--rhythm", rhythm, Rhythm))
         past = preview(session, found, app_context.settings, days)
@@ -348,22 +346,11 @@ def _about(app_context: AppContext, session: Session, options: QueryOptions, awa
 
 def _read_address(app_context: AppContext, given: str, channel: str) -> tuple[ChannelKind, str]:
     """Return the channel and the checked address. Raises `typer.BadParameter`."""
-    address = (_from_stdin() if given == "-" else given).strip()
-    kinds = [_choose("--channel", channel, ChannelKind)] if channel else _possible_kinds(address)
-    reason = ""
-    for kind in kinds:
-        try:
-            return kind, channel_of(app_context, kind).check(address)
-        except InvalidAddress as error:
-            reason = str(error)
-    raise typer.BadParameter(reason)
-
-
-def _possible_kinds(address: str) -> list[ChannelKind]:
-    """Return the channels that an address may be for: Apprise knows the web addresses of some services."""
-    if address.lower().startswith(("http://", "https://")):
-        return [ChannelKind.APPRISE, ChannelKind.WEBHOOK]
-    return [ChannelKind.APPRISE if "://" in address else ChannelKind.EMAIL]
+    address = _from_stdin() if given == "-" else given
+    try:
+        return read_address(app_context, address, _choose("--channel", channel, ChannelKind) if channel else None)
+    except InvalidAddress as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _from_stdin() -> str:
@@ -380,39 +367,11 @@ def _choose(name: str, given: str, choices: type[Choice]) -> Choice:
     raise typer.BadParameter(f"{name} cannot be {given!r}; {hint}")
 
 
-def _unsaved(query: Query | None, award_key: str, *, now: datetime) -> Subscription:
-    """Return the alert that `add` would store."""
-    return Subscription(
-        id=0,
-        title="",
-        query=query.url_query() if query else "",
-        award_key=award_key,
-        channel=ChannelKind.EMAIL,
-        address="",
-        rhythm=Rhythm.AT_ONCE,
-        secret="",
-        created=now,
-        begins=now,
-        position=now,
-        paused_at=None,
-        muted_until=None,
-        disabled_at=None,
-        disabled_reason="",
-    )
-
-
 def _state(app_context: AppContext, found: Subscription, waiting: Delivery | None, now: datetime) -> str:
     """Return the state of an alert, and why a message waits."""
-    state, settings = found.state(now), app_context.settings
-    if state is SubscriptionState.DISABLED:
-        return f"disabled: {found.disabled_reason}; `alerts resume {found.id}` tries again"
-    if state is SubscriptionState.MUTED and found.muted_until:
-        return f"muted until {format_time(found.muted_until)}"
-    if waiting and waiting.error:
-        return f"{state}; tried {pluralize(waiting.attempts, 'time')}: {waiting.error}"
-    if state is SubscriptionState.ACTIVE and found.rhythm is not Rhythm.AT_ONCE:
-        return f"next {format_time(next_time(found, settings.alert_hour, settings.alert_time_zone))}"
-    return state
+    settings = app_context.settings
+    again = f"; `alerts resume {found.id}` tries again" if found.disabled_at else ""
+    return describe_state(found, waiting, now, settings.alert_hour, settings.alert_time_zone) + again
 
 
 def _load(session: Session, number: int) -> Subscription:

@@ -12,9 +12,10 @@ from feeds.text import pluralize
 from procurewatch.alerts.schedule import next_after
 from procurewatch.settings import Settings
 from storage.alerts.due import past_events
-from storage.alerts.models import Rhythm, Subscription
+from storage.alerts.models import ChannelKind, Rhythm, Subscription
 from storage.database import server_time
 from storage.models import StoredEvent
+from storage.search.query import Query
 
 DAYS = 90
 SAME_POLL = timedelta(minutes=5)  # events first seen so close together would have been in one message
@@ -69,3 +70,24 @@ def _at_once(events: Sequence[StoredEvent]) -> Iterator[PastMessage]:
         group.append(event)
     if group:
         yield PastMessage(group[0].first_seen, tuple(group))
+
+
+def unsaved(query: Query | None, award_key: str, *, now: datetime) -> Subscription:
+    """Return the alert that `add` would store."""
+    return Subscription(
+        id=0,
+        title="",
+        query=query.url_query() if query else "",
+        award_key=award_key,
+        channel=ChannelKind.EMAIL,
+        address="",
+        rhythm=Rhythm.AT_ONCE,
+        secret="",
+        created=now,
+        begins=now,
+        position=now,
+        paused_at=None,
+        muted_until=None,
+        disabled_at=None,
+        disabled_reason="",
+    )

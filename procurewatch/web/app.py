@@ -21,6 +21,8 @@ from procurewatch.web import metrics
 from procurewatch.web.api.routes import make_api
 from procurewatch.web.context import WebContext
 from procurewatch.web.routes import (
+    alert_links,
+    alerts,
     awards,
     compare,
     expiring,
@@ -84,7 +86,8 @@ def make_pages(context: WebContext) -> FastAPI:
     """Return the application of the pages, feeds and files."""
     pages = FastAPI(title="Procurewatch", docs_url=None, redoc_url=None, openapi_url=None)
     # site_files matches every path.
-    routers = (home, compare, health, metrics, search, feeds, exports, awards, subjects, expiring, review, site_files)
+    public = (home, compare, health, metrics, search, feeds, exports, awards, subjects, expiring)
+    routers = (*public, review, alert_links, alerts, site_files)
     for routes in routers:
         pages.include_router(routes.router(context))
     pages.add_exception_handler(RequestRejected, review.rejected)

@@ -139,6 +139,7 @@ class WebContext:
             served=not self.is_static,
             has_search=self.has_search or not self.is_static,
             base_url=self.base_url,
+            has_alerts=self.access.is_on and not self.is_static,
             reviewer=reviewer.name if reviewer else "",
             csrf=reviewer.csrf if reviewer else "",
         )

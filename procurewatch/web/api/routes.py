@@ -18,8 +18,7 @@ from feeds.text import clean
 from feeds.urls import FeedFormat, FeedKind
 from procurewatch.context import disabled_reason
 from procurewatch.query_coverage import coverage_notes
-from procurewatch.web.api.parameters import DEFAULT_LIMIT, MAX_LIMIT, PAGING, query_parameters, table_parameters
-from procurewatch.web.api.schemas import (
+from procurewatch.schemas import (
     Action,
     Agency,
     Category,
@@ -43,6 +42,7 @@ from procurewatch.web.api.schemas import (
     source_record,
     spending_of,
 )
+from procurewatch.web.api.parameters import DEFAULT_LIMIT, MAX_LIMIT, PAGING, query_parameters, table_parameters
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import (
     CROSS_ORIGIN,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -38,6 +39,8 @@ from storage.writing.reviews import Decision, ReviewDecision, delete_decision, l
 QUEUE_SIZE = 25
 MAX_PAST_DECISIONS = 6
 MAX_NOTE_LENGTH = 500  # characters of a note, and of a public reason
+# The pages that a sign-in may lead to, besides the review.
+PAGE_AFTER = re.compile(r"alerts(/add(\?[\w%&=+.*~-]*)?|/[0-9]{1,18})?", re.ASCII)
 PRIVATE = {"Cache-Control": "private, no-store"}
 
 Form = Annotated[dict[str, str], Depends(form_of)]
@@ -59,11 +62,12 @@ def router(context: WebContext) -> APIRouter:
 
     @routes.post("/sign-in")
     def sign_in(request: Request, form: Form) -> Response:
-        response = see_other("../review")
+        then = _page_after(form)
+        response = see_other(f"../{then or 'review'}")
         try:
             context.access.sign_in(request, response, form)
         except RequestRejected as error:
-            return _sign_in_again(context, request, error, form.get("name", ""))
+            return _sign_in_again(context, request, error, form.get("name", ""), then)
         return response
 
     @routes.post("/sign-out")
@@ -93,18 +97,31 @@ def router(context: WebContext) -> APIRouter:
     return routes
 
 
-def sign_in_page(context: WebContext) -> Response:
-    """Return the sign-in page; with 403 if there is no token to sign in with."""
-    content = render_sign_in(context.page_context(), has_token=context.access.has_token)
+def sign_in_page(context: WebContext, *, depth: int = 0, then: str = "") -> Response:
+    """Return the sign-in page; with 403 if there is no token to sign in with.
+
+    `depth` is the number of folders in the page's path. `then` is the path of the page to go to, "" for the review.
+    """
+    content = render_sign_in(context.page_context(depth=depth), has_token=context.access.has_token, then=then)
     return Response(content, 200 if context.access.has_token else 403, headers=PRIVATE, media_type=HTML)
 
 
-def _sign_in_again(context: WebContext, request: Request, error: RequestRejected, name: str) -> Response:
+def _page_after(form: dict[str, str]) -> str:
+    """Return the path of the page that a sign-in leads to, "" for the review; never one of another site."""
+    then = form.get("then", "")
+    return then if PAGE_AFTER.fullmatch(then) else ""
+
+
+def _sign_in_again(context: WebContext, request: Request, error: RequestRejected, name: str, then: str) -> Response:
     """Return the form with what was wrong, for a program one line."""
     if "text/html" not in request.headers.get("accept", ""):
         raise error
     content = render_sign_in(
-        context.page_context(depth=1), has_token=context.access.has_token, problem=error.line, name=name
+        context.page_context(depth=1),
+        has_token=context.access.has_token,
+        problem=error.line,
+        name=name,
+        then=then,
     )
     return Response(content, error.status, headers={**PRIVATE, **error.headers}, media_type=HTML)
 

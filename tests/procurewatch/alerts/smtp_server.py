@@ -35,6 +35,7 @@ class Mailbox:
     raw: list[bytes] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
+    arrived: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))  # once for each mail
 
     @property
     def mails(self) -> list[EmailMessage]:
@@ -66,6 +67,7 @@ class Mailbox:
             self.raw.append(envelope.content)
             self.recipients += envelope.rcpt_tos
             self.encrypted.append(bool(session.ssl or _transport(server).get_extra_info("ssl_object")))
+            self.arrived.release()
         return self.data_answer
 
     async def handle_QUIT(self, server: SMTP, _session: Session, _envelope: Envelope) -> str:  # noqa: N802

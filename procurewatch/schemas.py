@@ -1,4 +1,4 @@
-"""The JSON of the API. Dollars are strings with two decimals, dates are ISO 8601, times are UTC.
+"""The JSON of the API and of webhooks. Dollars are strings with two decimals, dates are ISO 8601, times are UTC.
 
 Texts are as their source wrote them, without control characters. "" stands for what a source does not state.
 """

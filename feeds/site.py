@@ -11,7 +11,7 @@ from feeds.entries.source_health import incident_entries
 from feeds.feed import AUTHOR, EPOCH, FeedMeta, feed_id
 from feeds.formats.atom_rss import write_feed
 from feeds.formats.opml import Outline, write_opml
-from feeds.pages.feed_list import GROUPS, FeedRow
+from feeds.pages.feed_list import GROUPS, FeedRow, RecordFeed
 from feeds.urls import FeedFormat, FeedKind
 from storage.reading.source_health import Incident
 
@@ -33,6 +33,21 @@ class SiteFeeds:
             html_url=self._url(row.page) or urls.USASPENDING,  # RSS requires a link to a website
             updated=EPOCH,
             hub=self.hub if self.base_url else "",
+            icon=self._url(urls.ICON),
+            favicon=self._url(urls.FAVICON),
+            about=self._url(urls.ABOUT),
+        )
+        return write_feed(fmt, meta, in_feed_order(entries))
+
+    def record_feed(self, feed: RecordFeed, fmt: FeedFormat, entries: Iterable[Entry], official_url: str) -> bytes:
+        """Return the feed of one record in one format. No hub is told of it."""
+        meta = FeedMeta(
+            id=feed_id("award", feed.key),
+            title=f"{AUTHOR}: {feed.title}",
+            subtitle=urls.FEED_SUBTITLE.format(feed.title),
+            self_url=self._url(urls.award_feed_path(feed.key, fmt)) or None,
+            html_url=self._url(feed.page) or official_url,
+            updated=EPOCH,
             icon=self._url(urls.ICON),
             favicon=self._url(urls.FAVICON),
             about=self._url(urls.ABOUT),

@@ -2,8 +2,8 @@
 
 Static and served sites have the same paths: `index.html`, `style.css`, `icon.svg`, `favicon.ico`, `about.html`,
 `feeds.html`, `expiring.html`, `feeds.opml`, `health.atom`, `all.atom`, `expiring.atom`, `vendor/<id>.atom`,
-`agency/<sub-agency code>.atom`, `category/<slug>.atom` (each also as `.rss` and `.json`) and `awards/<name>.html`.
-Pages link with paths relative to the site's root.
+`agency/<sub-agency code>.atom`, `category/<slug>.atom`, `awards/<name>.atom` (each
+also as `.rss` and `.json`) and `awards/<name>.html`. Pages link with paths relative to the site's root.
 
 Feed entries need absolute links. With a base URL they link to the award's page, without one to the official page.
 """
@@ -128,6 +128,11 @@ def award_page_name(key: str) -> str:
 def award_path(key: str) -> str:
     """Return an award page's path."""
     return f"awards/{award_page_name(key)}.html"
+
+
+def award_feed_path(key: str, fmt: FeedFormat) -> str:
+    """Return the path of an award's feed, beside its page."""
+    return f"awards/{award_page_name(key)}.{fmt}"
 
 
 def letter_path(key: str) -> str:

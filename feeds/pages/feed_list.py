@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from feeds.pages.page_context import PageContext
-from feeds.urls import FeedFormat, FeedKind, feed_page, feed_path
+from feeds.urls import FeedFormat, FeedKind, award_feed_path, award_path, feed_page, feed_path
 
 GROUPS = {
     FeedKind.ALL: "Everything",
@@ -47,6 +47,34 @@ class FeedRow:
     def json(self) -> str:
         """The path of the JSON Feed."""
         return feed_path(self.kind, self.slug, FeedFormat.JSON)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFeed:
+    """The feed of one award or publication. Its paths start at the site's root."""
+
+    key: str
+    title: str
+
+    @property
+    def page(self) -> str:
+        """The path of the record's page."""
+        return award_path(self.key)
+
+    @property
+    def atom(self) -> str:
+        """The path of the Atom feed."""
+        return award_feed_path(self.key, FeedFormat.ATOM)
+
+    @property
+    def rss(self) -> str:
+        """The path of the RSS feed."""
+        return award_feed_path(self.key, FeedFormat.RSS)
+
+    @property
+    def json(self) -> str:
+        """The path of the JSON Feed."""
+        return award_feed_path(self.key, FeedFormat.JSON)
 
 
 def render_feed_list(context: PageContext, feeds: Sequence[FeedRow]) -> bytes:

@@ -108,7 +108,7 @@ def signed_headers(message: Message, body: bytes, now: datetime) -> dict[str, st
 
 def _events(message: Message, base_url: str) -> Sequence[dict[str, Any]]:
     # The models of the API take long to import; only this channel needs them.
-    from procurewatch.schemas import EventWithRecord, event_values, record_values  # noqa: PLC0415
+    from procurewatch.exports.api_json import EventWithRecord, event_values, record_values  # noqa: PLC0415
 
     found = []
     for event, entry in zip(message.events, message.entries, strict=True):

@@ -18,12 +18,13 @@ from procurewatch.named_feeds import NamedFeed
 from procurewatch.static_site.inputs import SiteInputs
 from procurewatch.static_site.writing import SiteFile
 from procurewatch.web.context import WebContext, feed_row
-from procurewatch.web.routes.awards import award_page, record_page
+from procurewatch.web.routes.awards import award_feed, award_page, record_page
 from procurewatch.web.routes.expiring import expiring_page
 from procurewatch.web.routes.home import feed_list_page, home_page
 from procurewatch.web.routes.site_files import BUILT, site_file
 from procurewatch.web.routes.subjects import subject_page
 from storage.models import StoredEvent
+from storage.reading.records import records_by_key
 from storage.reading.source_health import load_health
 from storage.search.feed_pages import feed_events
 from storage.writing.renumbering import former_keys
@@ -94,13 +95,22 @@ def _subject(context: WebContext, session: Session, kind: SubjectKind, slug: str
 
 
 def _records(context: WebContext, session: Session, inputs: SiteInputs) -> Iterator[SiteFile]:
-    """Yield the page of every published record, and for each former key a page that leads to it."""
+    """Yield the page and the feed of every published record, and for each former key a page that leads to it."""
     published = context.published.get(session)
     for key in (record.key for record in inputs.records if record.is_published):
-        yield SiteFile(urls.award_path(key), partial(_record, context, session, key), inputs.of_record(key))
+        digest = inputs.of_record(key)
+        yield SiteFile(urls.award_path(key), partial(_record, context, session, key), digest)
+        yield from _record_feeds(context, session, key, key, digest)
     for old, new in former_keys(session).items():
         if new in published and old not in published:
             yield SiteFile(urls.award_path(old), partial(_moved, context, new))
+            yield from _record_feeds(context, session, old, new, inputs.of_record(new))
+
+
+def _record_feeds(context: WebContext, session: Session, name: str, key: str, digest: str) -> Iterator[SiteFile]:
+    """Yield the feed of a record in each format. `name` is its key or a former one, to which readers are subscribed."""
+    for fmt in FeedFormat:
+        yield SiteFile(urls.award_feed_path(name, fmt), partial(_record_feed, context, session, key, fmt), digest)
 
 
 def _record(context: WebContext, session: Session, key: str) -> bytes:
@@ -108,6 +118,11 @@ def _record(context: WebContext, session: Session, key: str) -> bytes:
     if page is None:
         raise LookupError(f"{key} is not stored")
     return award_page(context, session, page)
+
+
+def _record_feed(context: WebContext, session: Session, key: str, fmt: FeedFormat) -> bytes:
+    [award] = records_by_key(session, [key])
+    return award_feed(context, session, award, fmt)
 
 
 def _moved(context: WebContext, key: str) -> bytes:

@@ -66,6 +66,12 @@ def newest_events(session: Session, subscription: Subscription, min_change: Deci
     return load_events(session, query.order_by(*feed_order(dialect_of(session))).limit(limit))
 
 
+def award_events(session: Session, award_key: str, limit: int) -> list[StoredEvent]:
+    """Return the newest events of an award's feed: its own, and those of the publications that are linked with it."""
+    query = select(EventRow).where(*award_event_conditions(session, award_key))
+    return load_events(session, query.order_by(*feed_order(dialect_of(session))).limit(limit))
+
+
 def events_of_delivery(session: Session, subscription: Subscription, delivery_id: int) -> list[StoredEvent]:
     """Return the events of a message, in the order of feeds, without those that were withdrawn since it was stored."""
     dialect = dialect_of(session)

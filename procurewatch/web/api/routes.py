@@ -17,8 +17,7 @@ from feeds import urls
 from feeds.text import clean
 from feeds.urls import FeedFormat, FeedKind
 from procurewatch.context import disabled_reason
-from procurewatch.query_coverage import coverage_notes
-from procurewatch.schemas import (
+from procurewatch.exports.api_json import (
     Action,
     Agency,
     Category,
@@ -42,6 +41,7 @@ from procurewatch.schemas import (
     source_record,
     spending_of,
 )
+from procurewatch.query_coverage import coverage_notes
 from procurewatch.web.api.parameters import DEFAULT_LIMIT, MAX_LIMIT, PAGING, query_parameters, table_parameters
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import (

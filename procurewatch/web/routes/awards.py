@@ -10,20 +10,26 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
 from feeds import urls
-from feeds.entries.matches import category_label, published_matches
+from feeds.entries.entry import entry_for
+from feeds.entries.matches import category_label, published_matches, record_label
 from feeds.pages.award import LinkedRecord, RecordPage, ReviewChoice, render_award
-from feeds.pages.feed_list import FeedRow
-from feeds.urls import FeedFormat, FeedKind
+from feeds.pages.feed_list import FeedRow, RecordFeed
+from feeds.site import SiteFeeds
+from feeds.text import one_line
+from feeds.urls import FEED_TYPES, FeedFormat, FeedKind
 from procurewatch.exports.redaction import remove_user_names
 from procurewatch.web.context import WebContext, feed_row
-from procurewatch.web.responses import ErrorResponse, body_of, page_response
+from procurewatch.web.responses import CROSS_ORIGIN, ErrorResponse, body_of, body_response, page_response, preflight
+from procurewatch.web.routes.feeds import FEED_HEADERS, MAX_AGE_SECONDS
 from procurewatch.web.security.login import Reviewer
 from sources.registry import publisher_of, sources_listing
-from storage.models import AWARDS, StoredRecord
+from storage.alerts.due import award_events
+from storage.models import AWARDS, StoredEvent, StoredRecord
 from storage.reading.records import actions_of, evidence_of, load_payload, records_by_key
 from storage.reading.source_records import load_source_records
 from storage.reading.summaries import orders_under, published_among
 from storage.reading.timelines import linked_records, timeline_of
+from storage.search.feed_pages import MAX_ENTRIES
 from storage.writing.renumbering import current_key
 
 # Evidence is untrusted: browsers are told to save it, and never to run it.
@@ -37,6 +43,8 @@ EVIDENCE_HEADERS = {
 def router(context: WebContext) -> APIRouter:
     """Return the routes of records and their evidence."""
     routes = APIRouter()
+
+    _add_feeds(routes, context)
 
     @routes.api_route("/awards/{name}", methods=["GET", "HEAD"])
     def record(name: str, request: Request) -> Response:
@@ -71,10 +79,47 @@ def router(context: WebContext) -> APIRouter:
     return routes
 
 
+def _add_feeds(routes: APIRouter, context: WebContext) -> None:
+    def feed(name: str, request: Request) -> Response:
+        fmt = FeedFormat(request.url.path.rpartition(".")[2])
+        with context.database.reading() as session:
+            key = record_key(context, session, name)
+            found = records_by_key(session, [key]) if key else []
+            if not found:
+                return ErrorResponse(404, "No published record has this feed; /search finds those that are stored.")
+            if (path := urls.award_feed_path(found[0].key, fmt)) != f"awards/{name}.{fmt}":
+                return RedirectResponse(f"../{path}", status_code=302, headers=CROSS_ORIGIN)
+            body = body_of(award_feed(context, session, found[0], fmt))
+        headers = {**FEED_HEADERS, "Cache-Control": f"public, max-age={MAX_AGE_SECONDS}"}
+        return body_response(request, body, f"{FEED_TYPES[fmt]}; charset=utf-8", headers)
+
+    for fmt in FeedFormat:
+        routes.add_api_route(f"/awards/{{name}}.{fmt}", feed, methods=["GET", "HEAD"])
+        routes.add_api_route(f"/awards/{{name}}.{fmt}", preflight, methods=["OPTIONS"])
+
+
 def award_page(context: WebContext, session: Session, page: RecordPage, reviewer: Reviewer | None = None) -> bytes:
     """Return the page of a record; a reviewer can decide its matches there."""
     choices = review_choices(page.award) if reviewer else ()
     return render_award(context.page_context(reviewer, depth=1), page, feeds_for(context, session, page.award), choices)
+
+
+def award_feed(context: WebContext, session: Session, award: StoredRecord, fmt: FeedFormat) -> bytes:
+    """Return the feed of one record: its events, and those of the publications that are linked with it."""
+    published = context.published.get(session)
+
+    def link(event: StoredEvent) -> str:
+        return urls.permalink(context.base_url if event.record.key in published else "", event)
+
+    entries = [entry_for(event, link) for event in award_events(session, award.key, MAX_ENTRIES)]
+    return SiteFeeds(base_url=context.base_url).record_feed(own_feed(award), fmt, entries, urls.official_page(award))
+
+
+def own_feed(award: StoredRecord) -> RecordFeed:
+    """Return the feed of one record, for the list of its feeds."""
+    kind = category_label(award.category) if award.is_publication else "award"
+    title = one_line(f"{kind} {award.piid or award.solicitation}")
+    return RecordFeed(key=award.key, title=f"{title}, {record_label(award)}")
 
 
 def record_page(session: Session, key: str, source_titles: Mapping[str, str]) -> RecordPage | None:
@@ -120,8 +165,11 @@ def review_choices(award: StoredRecord) -> tuple[ReviewChoice, ...]:
     )
 
 
-def feeds_for(context: WebContext, session: Session, award: StoredRecord) -> list[FeedRow]:
-    """Return the feeds that include a record's events. An entry that left the watchlist may leave no feed for these."""
+def feeds_for(context: WebContext, session: Session, award: StoredRecord) -> list[FeedRow | RecordFeed]:
+    """Return the record's own feed, and those that include its events.
+
+    An entry that left the watchlist may leave no feed for these.
+    """
     matches = published_matches(award)
     titles = context.app.watchlist.categories
     rows = [feed_row(FeedKind.VENDOR, match.vendor_id, match.vendor_name) for match in matches]
@@ -133,4 +181,4 @@ def feeds_for(context: WebContext, session: Session, award: StoredRecord) -> lis
     ]
     stems = context.feeds.get(session).by_stem
     known = [row for row in rows if row.atom.removesuffix(f".{FeedFormat.ATOM}") in stems]
-    return [*known, feed_row(FeedKind.ALL, "all", "everything")]
+    return [own_feed(award), *known, feed_row(FeedKind.ALL, "all", "everything")]

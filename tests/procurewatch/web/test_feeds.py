@@ -14,19 +14,21 @@ from urllib.parse import urlsplit
 import feedparser
 import httpx
 import pytest
-from lxml import etree
+from lxml import etree, html
 from sqlalchemy import insert
 
 from feeds.formats.atom_rss import write_feed
 from feeds.urls import FeedFormat
 from procurewatch.web.routes import feeds as web_feeds
+from sources.records import Agency, Publication, PublicationKind, Recipient
 from storage.database import Database
-from storage.tables import EventRow
+from storage.tables import EventRow, RenumberedRow
 from storage.writing.publication import snapshot_events
+from storage.writing.save import save_publication
 from tests.feeds.formats.feed_rules import check_atom, check_json_feed, check_rss
 from tests.procurewatch.site import served
 from tests.records import BABEL, CLEARVIEW, acted, match
-from tests.storage.database_helpers import save
+from tests.storage.database_helpers import publish_all, save
 
 NOW = datetime.now(UTC)
 LONG_AGO = NOW - timedelta(days=100)
@@ -225,3 +227,56 @@ def test_modifications_of_cents_are_left_out_of_main_feeds_by_a_setting(database
         assert all(f"modified P000{number}" in page or f"de-obligated P000{number}" in page for number in range(50, 55))
         listed = etree.HTML(client.get("/feeds.html").text)
         assert listed.xpath("string(//tr[th//a[contains(@href, 'vendor/clearview-ai')]]/td[1])") == "4"
+
+
+ABOUT = Publication(
+    key="notice-1",
+    source="samnotices",
+    kind=PublicationKind.NOTICE,
+    type_text="notice",
+    title="Facial recognition software",
+    description="CLEARVIEW licenses",
+    awarding=Agency(code="070", name="Department of Homeland Security", sub_code="7012", sub_name="ICE"),
+    recipient=Recipient(name=""),
+    published=NOW.date(),
+    url="https://sam.gov/opp/1",
+    award_key=CLEARVIEW.key,
+)
+
+
+def test_an_award_has_a_feed_of_its_own(database: Database, tmp_path: Path) -> None:
+    path = f"/awards/{CLEARVIEW.key}"
+    with serve(database, tmp_path, websub_hub="https://hub.example.org/") as client:
+        fill(database, actions=3)
+        with database.writing() as session:
+            save_publication(session, ABOUT, [match(CLEARVIEW, record_key=ABOUT.key)], NOW, publish_all)
+        page = html.fromstring(client.get(f"{path}.html").content)
+        linked = [str(link.get("href")) for link in page.iter("link") if link.get("rel") == "alternate"]
+        assert linked[:3] == [f"..{path}.{fmt}" for fmt in FeedFormat], "its own feed is the first"
+        answers = {fmt: client.get(f"{path}.{fmt}") for fmt in FeedFormat}
+        etag = answers[FeedFormat.ATOM].headers["etag"]
+        assert client.get(f"{path}.atom", headers={"If-None-Match": etag}).status_code == 304
+        assert client.options(f"{path}.atom").status_code == 204
+        assert client.get("/awards/CONT_AWD_NONE.atom").status_code == 404
+        everything, base = set(ids(client.get("/all.atom").content)), str(client.base_url).rstrip("/")
+    for fmt, check in ((FeedFormat.ATOM, check_atom), (FeedFormat.RSS, check_rss), (FeedFormat.JSON, check_json_feed)):
+        check(answers[fmt].content, address=f"{base}{path}.{fmt}")
+        assert answers[fmt].headers["access-control-allow-origin"] == "*"
+        assert len(ids(answers[fmt].content)) == 5, "its own four, and the notice about it"
+        assert set(ids(answers[fmt].content)) < everything
+        assert BABEL.key not in answers[fmt].text
+    feed = feedparser.parse(answers[FeedFormat.ATOM].content).feed
+    assert feed.title == f"Procurewatch: award {CLEARVIEW.piid}, CLEARVIEW AI, INC."
+    assert feed.link == f"{base}{path}.html"
+    assert not [link for link in feed.links if link.rel == "hub"], "no hub is told of it"
+
+
+def test_the_feed_of_an_award_moves_with_its_key(database: Database, tmp_path: Path) -> None:
+    moved = CLEARVIEW.key.replace("CONT_AWD_", "CONT_AWD_FORMER")
+    fill(database)
+    with database.writing() as session:
+        session.add(RenumberedRow(old_key=moved, new_key=CLEARVIEW.key, source="usaspending", first_seen=NOW))
+    with serve(database, tmp_path) as client:
+        answer = client.get(f"/awards/{moved}.rss")
+        assert answer.status_code == 302
+        assert client.get(str(answer.url.join(answer.headers["location"]))).status_code == 200

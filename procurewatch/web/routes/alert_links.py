@@ -50,7 +50,9 @@ def router(context: WebContext) -> APIRouter:
     def change(token: str, form: Annotated[dict[str, str], Depends(_link_form)]) -> Response:
         with context.database.writing() as session:
             found = read_link(session, token)
-            if found is not None and form.get("do") != "unsubscribe":
+            if form.get("do") != "unsubscribe":
+                if found is None:
+                    return _page(render_link(context.page_context(depth=2), None, notice=INVALID), 404)
                 change_alert(session, found, form)
                 return see_other(token)
             if found is not None:

@@ -26,11 +26,13 @@ def test_the_page_of_a_former_key_leads_to_the_award(tmp_path: Path) -> None:
             save(app_context.database, award, match(award))
         save(app_context.database, corrected, match(corrected), now=LATER)
         build_site(app_context, tmp_path / "site", "")
-    pages = {page.stem: page.read_text("utf-8") for page in (tmp_path / "site" / "awards").iterdir()}
+    pages = {page.stem: page.read_text("utf-8") for page in (tmp_path / "site" / "awards").glob("*.html")}
+    feeds = {path: (tmp_path / "site" / "awards" / path).read_bytes() for path in (f"{BABEL.key}.atom", f"{key}.atom")}
     assert pages.keys() == {BABEL.key, key, CLEARVIEW.key}
     assert f'content="0; url={key}.html"' in pages[BABEL.key]
     assert f'<a href="{key}.html">' in pages[BABEL.key]
     assert "Timeline" in pages[key]
+    assert feeds[f"{BABEL.key}.atom"] == feeds[f"{key}.atom"], "who subscribed to the former one goes on reading"
 
 
 def test_days_that_cannot_be_true_are_flagged_and_first_in_no_list(tmp_path: Path) -> None:

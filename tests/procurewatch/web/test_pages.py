@@ -241,7 +241,12 @@ def test_a_search_shows_results_and_feeds(client: Client) -> None:
     assert page.xpath("//h2[@id='results']")[0].text_content().startswith("1 record with")
     assert "in the last 12 months" in page.text_content()
     hrefs = page.xpath("//section[@aria-labelledby='subscribe']//a/@href")
-    assert [href.partition("?")[0] for href in hrefs] == ["search.atom", "search.rss", "search.json"]
+    assert [href.partition("?")[0] for href in hrefs] == [
+        "search.atom",
+        "search.rss",
+        "search.json",
+        "alerts/add",
+    ]
     assert {href.partition("?")[2] for href in hrefs} == {"q=clearview&since=2024-01-01"}
     assert page.xpath("//input[@name='since']/@value") == ["2024-01-01"]
 

@@ -14,7 +14,9 @@ from httpx import Client
 from procurewatch.context import AppContext
 from procurewatch.web.app import make_app
 from sources.records import Award
-from storage.database import Database, open_database
+from storage.alerts.models import ChannelKind, Rhythm
+from storage.alerts.subscriptions import add_subscription
+from storage.database import Database, open_database, server_time
 from storage.sql_views import VIEWS
 from tests.procurewatch.site import context_for, fill, serve
 from tests.procurewatch.web.fixtures import TOKEN, sign_in
@@ -24,7 +26,8 @@ from tests.storage.database_helpers import save
 
 API_KEY = "zzapikeyzz-0123456789"  # of a source, not a secret
 NOTE, NAME, REASON = "zzprivatenotezz", "zzreviewernamezz", "zzpublicreasonzz"
-PRIVATE = (NOTE, NAME, API_KEY, TOKEN)
+ADDRESS = "zzmailaddresszz@example.org"  # of an alert
+PRIVATE = (NOTE, NAME, API_KEY, TOKEN, ADDRESS)
 DECIDED = [
     (CLEARVIEW.key, "clearview-ai", "rejected"),
     (EQUIPMENT.key, "panamerica", "rejected"),
@@ -73,6 +76,10 @@ def build(folder: Path) -> None:
         fill(database)
         award = hostile_award()  # with two matches, so that it stays public when one is rejected
         save(database, award, match(award, reason=HOSTILE), match(award, "babel-street", reason=HOSTILE))
+        with database.writing() as session:
+            add_subscription(
+                session, channel=ChannelKind.EMAIL, address=ADDRESS, rhythm=Rhythm.DAILY, now=server_time(session)
+            )
         app_context = context(database, folder)
         with serve(app_context) as address, Client(base_url=address, timeout=120) as client:
             decide(address)
@@ -81,6 +88,7 @@ def build(folder: Path) -> None:
             starts += [path for path in routes if "{" not in path]
             starts += [f"/sql/procurewatch/{view.name}{ending}" for view in VIEWS for ending in (".json", ".csv")]
             starts += [f"/api/v1/records/{key}" for key, _, _ in DECIDED]
+            starts += ["/alerts/1", "/alerts/1/mail", f"/alerts/add?award={CLEARVIEW.key}"]
             starts += ["/sql/procurewatch/awards", "/sql/procurewatch/actions"]
             (folder / "crawled").write_bytes(pickle.dumps((public_answers(client, starts), routes)))
         with database.engine.connect() as connection:

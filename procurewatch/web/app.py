@@ -18,11 +18,11 @@ from starlette_compress import CompressMiddleware, add_compress_type
 
 from procurewatch.context import AppContext
 from procurewatch.web import metrics
+from procurewatch.web.alerts import link_page
+from procurewatch.web.alerts import pages as alert_pages
 from procurewatch.web.api.routes import make_api
 from procurewatch.web.context import WebContext
 from procurewatch.web.routes import (
-    alert_links,
-    alerts,
     awards,
     compare,
     expiring,
@@ -87,7 +87,7 @@ def make_pages(context: WebContext) -> FastAPI:
     pages = FastAPI(title="Procurewatch", docs_url=None, redoc_url=None, openapi_url=None)
     # site_files matches every path.
     public = (home, compare, health, metrics, search, feeds, exports, awards, subjects, expiring)
-    routers = (*public, review, alert_links, alerts, site_files)
+    routers = (*public, review, link_page, alert_pages, site_files)
     for routes in routers:
         pages.include_router(routes.router(context))
     pages.add_exception_handler(RequestRejected, review.rejected)

@@ -88,7 +88,11 @@ def build(folder: Path) -> None:
             starts += [path for path in routes if "{" not in path]
             starts += [f"/sql/procurewatch/{view.name}{ending}" for view in VIEWS for ending in (".json", ".csv")]
             starts += [f"/api/v1/records/{key}" for key, _, _ in DECIDED]
-            starts += ["/alerts/1", "/alerts/1/mail", f"/alerts/add?award={CLEARVIEW.key}"]
+            starts += [
+                "/alerts/1",
+                "/alerts/1/mail",
+                f"/alerts/add?award={CLEARVIEW.key}",
+            ]
             starts += ["/sql/procurewatch/awards", "/sql/procurewatch/actions"]
             (folder / "crawled").write_bytes(pickle.dumps((public_answers(client, starts), routes)))
         with database.engine.connect() as connection:

@@ -18,7 +18,7 @@ from procurewatch.alerts.channels import read_address
 from procurewatch.alerts.messages import describe, make_message, subject_titles
 from procurewatch.alerts.preview import preview, unsaved
 from procurewatch.alerts.sending import send_due, send_test
-from procurewatch.web.alert_views import about_path, alert_view, change_alert, preview_view
+from procurewatch.web.alerts.views import about_path, alert_view, change_alert, preview_view
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import HTML, see_other
 from procurewatch.web.routes.review import PRIVATE, sign_in_page

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from feeds.pages.alerts import render_link
 from procurewatch.alerts.links import LINK, read_link
 from procurewatch.alerts.messages import subject_titles
-from procurewatch.web.alert_views import alert_view, change_alert
+from procurewatch.web.alerts.views import alert_view, change_alert
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import HTML, see_other
 from procurewatch.web.routes.review import PRIVATE

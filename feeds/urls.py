@@ -32,6 +32,11 @@ REVIEW = "review"
 SCRIPTS = "assets"  # folder of the scripts; only a served site has it
 HEALTH = "health"  # the feed about the state of the sources, without its suffix
 
+RECORDS = "records/index.html"  # all records; only a site of files has it
+MISSING = "404.html"  # what a web host answers for an address that is none
+SITEMAP = "sitemap.xml"
+ROBOTS = "robots.txt"
+
 USASPENDING = "https://www.usaspending.gov/"
 
 _URL_CHARACTERS = "%/:?#[]@!$&'()*+,;=~-._"
@@ -109,6 +114,16 @@ def recipient_slug(name: str, uei: str) -> str:
     if re.fullmatch(r"[A-Z0-9]{12}", uei):
         return uei.lower()
     return re.sub(r"[^a-z0-9]+", "-", name.casefold())[:80].strip("-") or name
+
+
+def list_path(name: str, number: int) -> str:
+    """Return the path of a page of a list of records, such as records/2024.html; `number` counts from 1."""
+    return f"records/{name}.html" if number == 1 else f"records/{name}-{number}.html"
+
+
+def subject_list_path(kind: SubjectKind, slug: str, name: str, number: int) -> str:
+    """Return the path of a page of a list of a subject's records, such as records/vendor/clearview-ai/2024.html."""
+    return list_path(f"{kind}/{_slug_name(slug)}/{name}", number)
 
 
 def evidence_path(sha256: str) -> str:

@@ -12,6 +12,7 @@ from feeds.entries.ending import EndingAward, ending_award
 from feeds.pages.charts import is_possible_year, share, years_chart
 from feeds.pages.feed_list import FeedRow
 from feeds.pages.page_context import PageContext
+from feeds.pages.record_list import ListLink
 from feeds.pages.timeline import TimelineItem
 from feeds.text import pluralize
 from feeds.urls import SubjectKind
@@ -103,6 +104,7 @@ class SubjectPage:
     recent_since: date | None = None
     recent_entries: int = 0
     awards: tuple[StoredRecord, ...] = ()
+    lists: tuple[ListLink, ...] = ()
     feed: FeedRow | None = None
 
 

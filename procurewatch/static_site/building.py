@@ -29,4 +29,4 @@ def build_site(app_context: AppContext, folder: Path, base_url: str) -> Written:
         is_static=True,
     )
     with locked(folder), app_context.database.reading() as session:
-        return write_files(site_pages(context, session), folder, lambda _path: True)
+        return write_files(site_pages(context, session), folder, lambda _path: True, app_context.stop.is_set)

@@ -16,6 +16,7 @@ from feeds.site import SiteFeeds
 from feeds.urls import SINGLE_FEEDS, FeedFormat, SubjectKind
 from procurewatch.named_feeds import NamedFeed
 from procurewatch.static_site.inputs import SiteInputs
+from procurewatch.static_site.lists import record_lists, subject_lists
 from procurewatch.static_site.writing import SiteFile
 from procurewatch.web.context import WebContext, feed_row
 from procurewatch.web.routes.awards import award_feed, award_page, record_page
@@ -37,6 +38,7 @@ def site_pages(context: WebContext, session: Session) -> Iterator[SiteFile]:
     yield from _feeds(context, session, inputs)
     yield from _subjects(context, session, inputs)
     yield from _records(context, session, inputs)
+    yield from record_lists(context, session, inputs)
 
 
 def _single_pages(context: WebContext, session: Session) -> Iterator[SiteFile]:
@@ -81,17 +83,26 @@ def _subjects(context: WebContext, session: Session, inputs: SiteInputs) -> Iter
             continue
         kind = SubjectKind(feed.kind)
         entry = context.app.watchlist.by_id.get(feed.slug) if kind is SubjectKind.VENDOR else None
-        digest = inputs.of_subject(kind, feed.slug, feed.title, entry)
-        yield _subject(context, session, kind, feed.slug, digest)
-    for slug in context.recipients.get(session):
-        digest = inputs.of_subject(SubjectKind.RECIPIENT, slug)
-        yield _subject(context, session, SubjectKind.RECIPIENT, slug, digest)
+        yield from _subject(context, session, inputs, kind, feed.slug, feed.title, entry)
+    for slug, names in context.recipients.get(session).items():
+        yield from _subject(context, session, inputs, SubjectKind.RECIPIENT, slug, names[0][0], names)
 
 
-def _subject(context: WebContext, session: Session, kind: SubjectKind, slug: str, digest: str) -> SiteFile:
+def _subject(  # noqa: PLR0917
+    context: WebContext,
+    session: Session,
+    inputs: SiteInputs,
+    kind: SubjectKind,
+    slug: str,
+    title: str,
+    facts: object,
+) -> Iterator[SiteFile]:
+    """Yield the page of a subject and the lists of its records. `facts` are what it shows besides its records."""
+    lists, files = subject_lists(context, session, inputs, kind, slug, title)
     path = urls.subject_path(kind, slug)
-    name = path.partition("/")[2].removesuffix(".html")
-    return SiteFile(path, partial(subject_page, context, session, kind, name), digest)
+    build = partial(subject_page, context, session, kind, path.partition("/")[2].removesuffix(".html"), lists=lists)
+    yield SiteFile(path, build, inputs.of_subject(kind, slug, title, facts, lists))
+    yield from files
 
 
 def _records(context: WebContext, session: Session, inputs: SiteInputs) -> Iterator[SiteFile]:

@@ -71,24 +71,29 @@ def locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def write_files(files: Iterable[SiteFile], folder: Path, owns: Callable[[str], bool]) -> Written:
+def write_files(
+    files: Iterable[SiteFile], folder: Path, owns: Callable[[str], bool], is_stopping: Callable[[], bool] = bool
+) -> Written:
     """Write files that have changed into a `locked` folder, and remove those of earlier builds that it has no more.
 
     Whenever the build is killed, the site is whole: all new content is complete before the first file is replaced, new
     files come before those that link to them, and files are removed last. A file that cannot be built stays as it was.
 
     Args:
+        is_stopping: whether to end the build, before the next file.
         owns: whether a path is of the kind of files given, so that it is removed if it is not among them.
 
     Raises:
         OSError: the folder cannot be written.
-        SiteError: it is not known what earlier builds wrote.
+        SiteError: it is not known what earlier builds wrote, or the build is to stop: the site is as it was.
         sqlalchemy.exc.DBAPIError: the database failed.
     """
     before, done = read_manifest(folder), Written()
     staged: list[tuple[Path, Path]] = []  # (new content, its place)
     try:
         for file in files:
+            if is_stopping():
+                raise SiteError("stopped; the site is as it was")
             _stage(file, folder, before, done, staged)
         done.files |= {path: known for path, known in before.files.items() if not owns(path)}
         old = before.files.keys() - done.files.keys()

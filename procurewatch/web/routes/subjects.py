@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from feeds import urls
 from feeds.entries.matches import category_label
+from feeds.pages.record_list import ListLink
 from feeds.pages.subject import MAX_SINCE, Breakdown, BuyingAgency, KnownAs, SubjectPage, render_subject
 from feeds.pages.timeline import TimelineItem, timeline_item
 from feeds.urls import FeedKind, SubjectKind
@@ -91,10 +92,15 @@ class NoSuchSubject(Exception):
     """No stored record is about this vendor, agency, technology or recipient."""
 
 
-def subject_page(
-    context: WebContext, session: Session, kind: SubjectKind, name: str, narrowed: Narrowed = EVERYTHING
+def subject_page(  # noqa: PLR0917  only routes narrow a page
+    context: WebContext,
+    session: Session,
+    kind: SubjectKind,
+    name: str,
+    narrowed: Narrowed = EVERYTHING,
+    lists: tuple[ListLink, ...] = (),
 ) -> bytes:
-    """Return the page of a subject; `name` is that in its path.
+    """Return the page of a subject; `name` is that in its path, `lists` lead to all its records.
 
     Raises:
         NoSuchSubject: no stored record is about it.
@@ -104,7 +110,7 @@ def subject_page(
     if subject is None:
         raise NoSuchSubject
     page = _filled(context, session, _narrow(context, session, subject, narrowed.agency), narrowed.seen_since)
-    return render_subject(context.page_context(depth=1), page, today=context.day_shown)
+    return render_subject(context.page_context(depth=1), replace(page, lists=lists), today=context.day_shown)
 
 
 def _page(context: WebContext, kind: SubjectKind) -> Callable[[str, Request], Response]:

@@ -148,6 +148,15 @@ def test_a_file_that_cannot_be_built_stays_as_it_was_and_is_tried_again(tmp_path
     assert write(tmp_path, {"index.html": b"new home", "awards/a.html": b"new a"}, "2").changed == ["awards/a.html"]
 
 
+def test_a_build_that_is_stopped_leaves_the_site_as_it_was(tmp_path: Path) -> None:
+    write(tmp_path, OURS)
+    asked = iter((False, True))
+    files = [SiteFile(path, lambda: b"new") for path in OURS]
+    with locked(tmp_path), pytest.raises(SiteError, match="stopped"):
+        write_files(files, tmp_path, lambda _path: True, lambda: next(asked))
+    assert found_in(tmp_path) == OURS
+
+
 def test_two_builds_do_not_write_into_one_folder(tmp_path: Path) -> None:
     with locked(tmp_path), pytest.raises(SiteError, match="another build is writing to "):
         write(tmp_path, OURS)

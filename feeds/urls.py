@@ -32,6 +32,9 @@ REVIEW = "review"
 SCRIPTS = "assets"  # folder of the scripts; only a served site has it
 HEALTH = "health"  # the feed about the state of the sources, without its suffix
 
+SEARCH_PAGE = "search.html"  # the search of a site of files, in the reader's browser
+SEARCH_INDEX = "pagefind"  # the folder of its index
+SEARCH_SCRIPT = "site-search.js"
 RECORDS = "records/index.html"  # all records; only a site of files has it
 MISSING = "404.html"  # what a web host answers for an address that is none
 SITEMAP = "sitemap.xml"

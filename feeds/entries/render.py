@@ -31,6 +31,7 @@ from feeds.text import (
     pluralize,
 )
 from storage.models import StoredRecord
+from storage.possible_days import fiscal_year_of, is_possible
 from storage.reading.contracts.purchases import PayeeRow
 from storage.reading.summaries import SpendRow
 
@@ -80,7 +81,9 @@ def _environment() -> Environment:
         "beginning": _beginning,
         "date": format_date,
         "signed_date": format_signed,
+        "fiscal_year": fiscal_year_of,
         "number": format_count,
+        "possible": is_possible,
         "record_label": record_label,
         "buyer": buyer_name,
         "category_label": category_label,

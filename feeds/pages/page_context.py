@@ -11,7 +11,8 @@ from feeds.entries.render import render
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageContext:
     """`depth` is the number of folders in the page's path. `served`: a server answers, so pages offer queries, exports
-    and review; static files do not. `has_search`: the site has a search page.
+    and review; static files do not. `has_search`: the site has a search page. `folder` is the path of the site on its
+    host, for a page that is shown at any depth.
 
     `reviewer` and `csrf`, the token of the reviewer's forms, are "" unless a reviewer is signed in. `base_url` is the
     site's URL, "" if it is not known. `has_alerts`: somebody may sign in and add alerts.
@@ -21,6 +22,7 @@ class PageContext:
     depth: int = 0
     served: bool = False
     has_search: bool = False
+    folder: str = ""
     reviewer: str = ""
     csrf: str = ""
     base_url: str = ""
@@ -28,8 +30,8 @@ class PageContext:
 
     @property
     def root(self) -> str:
-        """The relative path from the page to the root of the site."""
-        return "../" * self.depth
+        """The path from the page to the root of the site: relative, unless `folder` says where that is."""
+        return self.folder or "../" * self.depth
 
     def address(self, path: str) -> str:
         """Return the absolute URL of a path of the site, "" if the site's address is not known."""

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from feeds import urls
 from feeds.text import pluralize
 from procurewatch.context import AppContext, open_app
 from procurewatch.settings import Settings
@@ -57,6 +58,7 @@ def build(
 def build_site(app_context: AppContext, folder: Path, site_url: str = "") -> tuple[str, list[str]]:
     """Write the site into a folder; return a one-line summary, and the paths of files that could not be built."""
     from procurewatch.static_site import building  # noqa: PLC0415  it imports the web framework
+    from procurewatch.static_site.search_index import NOT_INSTALLED  # noqa: PLC0415
 
     if folder.exists() and not folder.is_dir():
         raise typer.BadParameter(f"{folder} is a file; name a folder")
@@ -67,6 +69,8 @@ def build_site(app_context: AppContext, folder: Path, site_url: str = "") -> tup
     notes = [f"{len(done.changed)} files written, {len(done.removed)} removed"]
     if not base_url:
         notes.append("no feeds.opml, which needs the site's address (--site-url or the setting site_url)")
+    if urls.SEARCH_PAGE not in done.files:
+        notes.append(NOT_INSTALLED)
     if done.edited:
         notes.append(f"not removed, because it was changed since it was written: {', '.join(done.edited[:MAX_FAILED])}")
     return f"{pages} and {feeds_in_all} in {folder}; {'; '.join(notes)}", done.failed

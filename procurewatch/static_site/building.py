@@ -6,6 +6,7 @@ from pathlib import Path
 
 from procurewatch.context import AppContext
 from procurewatch.static_site.pages import site_pages
+from procurewatch.static_site.search_index import index_files, is_of_index, pagefind_command
 from procurewatch.static_site.writing import Written, locked, write_files
 from procurewatch.web.context import WebContext
 from procurewatch.web.security.login import Access
@@ -27,6 +28,18 @@ def build_site(app_context: AppContext, folder: Path, base_url: str) -> Written:
         base_url=base_url,
         access=Access(app_context.settings, is_https=False),
         is_static=True,
+        has_search=bool(pagefind_command()),
     )
-    with locked(folder), app_context.database.reading() as session:
-        return write_files(site_pages(context, session), folder, lambda _path: True, app_context.stop.is_set)
+    stop = app_context.stop.is_set
+    with locked(folder):
+        with app_context.database.reading() as session:
+            pages = write_files(site_pages(context, session), folder, lambda path: not is_of_index(path), stop)
+        index = write_files(index_files(folder, pages), folder, is_of_index, stop)
+    return Written(
+        built=pages.built + index.built,
+        changed=pages.changed + index.changed,
+        removed=pages.removed + index.removed,
+        failed=pages.failed + index.failed,
+        edited=pages.edited + index.edited,
+        files=index.files,
+    )

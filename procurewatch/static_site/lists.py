@@ -47,7 +47,7 @@ def record_lists(context: WebContext, session: Session, inputs: SiteInputs) -> I
     total = len(recipients)
     pages = [
         ListLink(
-            name=f"{first + 1:,} to {min(first + RECIPIENTS_PER_PAGE, total):,}",
+            name=f"recipients {first + 1:,} to {min(first + RECIPIENTS_PER_PAGE, total):,}",
             path=urls.list_path("recipients", first // RECIPIENTS_PER_PAGE + 1),
             count=min(RECIPIENTS_PER_PAGE, total - first),
         )

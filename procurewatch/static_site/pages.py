@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import chain
+from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
 from feeds import urls
 from feeds.entries.entry import entry_for
-from feeds.entries.render import favicon, icon, stylesheet
+from feeds.entries.render import favicon, icon, scripts, stylesheet
 from feeds.entries.source_health import health_line
+from feeds.formats.sitemap import MAX_URLS, write_robots, write_sitemap, write_sitemap_index
+from feeds.pages.page_context import PageContext
 from feeds.site import SiteFeeds
 from feeds.urls import SINGLE_FEEDS, FeedFormat, SubjectKind
 from procurewatch.named_feeds import NamedFeed
@@ -34,11 +38,35 @@ from storage.writing.renumbering import former_keys
 def site_pages(context: WebContext, session: Session) -> Iterator[SiteFile]:
     """Yield every file of the site except its search index. `session` is read while the files are built."""
     inputs = SiteInputs(context, session)
-    yield from _single_pages(context, session)
-    yield from _feeds(context, session, inputs)
-    yield from _subjects(context, session, inputs)
-    yield from _records(context, session, inputs)
-    yield from record_lists(context, session, inputs)
+    pages: list[str] = []
+    for file in chain(
+        _single_pages(context, session),
+        _feeds(context, session, inputs),
+        _subjects(context, session, inputs),
+        _records(context, session, inputs),
+        record_lists(context, session, inputs),
+    ):
+        yield file
+        if file.path.endswith(".html") and file.is_indexed:
+            pages.append(file.path)
+    yield from _for_crawlers(context, pages)
+
+
+def _for_crawlers(context: WebContext, pages: Sequence[str]) -> Iterator[SiteFile]:
+    """Yield the sitemap, in parts if it is long, and robots.txt: both need the site's address."""
+    base = context.base_url
+    if not base:
+        return
+    addresses = [urls.site_url(base, "" if path == urls.INDEX else path) for path in sorted(pages)]
+    parts = [addresses[first : first + MAX_URLS] for first in range(0, len(addresses), MAX_URLS)]
+    if len(parts) == 1:
+        yield SiteFile(urls.SITEMAP, partial(write_sitemap, addresses))
+    else:
+        paths = [f"sitemap-{number}.xml" for number in range(1, len(parts) + 1)]
+        for path, part in zip(paths, parts, strict=True):
+            yield SiteFile(path, partial(write_sitemap, part))
+        yield SiteFile(urls.SITEMAP, partial(write_sitemap_index, [urls.site_url(base, path) for path in paths]))
+    yield SiteFile(urls.ROBOTS, partial(write_robots, urls.site_url(base, urls.SITEMAP)))
 
 
 def _single_pages(context: WebContext, session: Session) -> Iterator[SiteFile]:
@@ -46,8 +74,13 @@ def _single_pages(context: WebContext, session: Session) -> Iterator[SiteFile]:
     yield SiteFile(urls.STYLESHEET, stylesheet)
     yield SiteFile(urls.ICON, icon)
     yield SiteFile(urls.FAVICON, favicon)
+    if context.has_search:
+        script = f"{urls.SCRIPTS}/{urls.SEARCH_SCRIPT}"
+        yield SiteFile(script, lambda: scripts()[urls.SEARCH_SCRIPT])
+        yield SiteFile(urls.SEARCH_PAGE, lambda: context.page_context().render("site_search.html"))
     health = [load_health(session, name, limit) for name, limit in context.app.silences.items()]
     line = health_line(health, context.app.source_titles)
+    yield SiteFile(urls.MISSING, partial(_missing, context), is_indexed=False)
     yield SiteFile(urls.INDEX, lambda: home_page(context, session, line))
     yield SiteFile(urls.FEED_LIST, lambda: feed_list_page(context, session))
     yield SiteFile(urls.EXPIRING, lambda: expiring_page(context, session))
@@ -114,7 +147,7 @@ def _records(context: WebContext, session: Session, inputs: SiteInputs) -> Itera
         yield from _record_feeds(context, session, key, key, digest)
     for old, new in former_keys(session).items():
         if new in published and old not in published:
-            yield SiteFile(urls.award_path(old), partial(_moved, context, new))
+            yield SiteFile(urls.award_path(old), partial(_moved, context, new), is_indexed=False)
             yield from _record_feeds(context, session, old, new, inputs.of_record(new))
 
 
@@ -134,6 +167,13 @@ def _record(context: WebContext, session: Session, key: str) -> bytes:
 def _record_feed(context: WebContext, session: Session, key: str, fmt: FeedFormat) -> bytes:
     [award] = records_by_key(session, [key])
     return award_feed(context, session, award, fmt)
+
+
+def _missing(context: WebContext) -> bytes:
+    """Return the page for addresses that are none. It is shown at any depth, so its links start at the host."""
+    root = f"{urlsplit(context.base_url).path.rstrip('/')}/"
+    frame = PageContext(folder=root, has_search=context.has_search, base_url=context.base_url)
+    return frame.render("missing.html")
 
 
 def _moved(context: WebContext, key: str) -> bytes:

@@ -31,12 +31,13 @@ class SiteFile:
     """A file of the site. `build` returns its bytes.
 
     `inputs` is a digest of all it is built from: if that is the same as in the last build, the file is not built again.
-    "" means that it always is.
+    "" means that it always is. `is_indexed`: a page that search engines may list.
     """
 
     path: str
     build: Callable[[], bytes]
     inputs: str = ""
+    is_indexed: bool = True
 
 
 @dataclass(slots=True)

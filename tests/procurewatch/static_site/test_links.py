@@ -8,7 +8,10 @@ from pathlib import Path
 
 import feedparser
 import pytest
+from lxml import etree, html
 
+from feeds import urls
+from feeds.formats.sitemap import NAMESPACE
 from procurewatch.static_site.building import build_site
 from storage.database import open_database
 from storage.models import record_subject
@@ -60,13 +63,31 @@ def test_every_link_leads_to_a_file_and_an_element_of_it(found: Crawl) -> None:
 
 
 def test_every_page_and_feed_is_linked(found: Crawl, folder: Path) -> None:
-    written = pages_in(folder) | {path.relative_to(folder).as_posix() for path in folder.rglob("*.atom")}
+    written = pages_in(folder) - {urls.MISSING} | {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*.atom")
+    }
     assert written - found.reached == set()
     assert f"awards/{BABEL.key}.html" not in written
 
 
 def test_no_link_needs_a_server_or_leaves_the_path_of_the_site(found: Crawl) -> None:
     assert {link for link in found.outside if not link.startswith(("https://", "mailto:"))} == set()
+
+
+def test_the_sitemap_lists_all_pages(folder: Path) -> None:
+    sitemap = etree.fromstring((folder / urls.SITEMAP).read_bytes())
+    listed = [str(url.text) for url in sitemap.iter(f"{{{NAMESPACE}}}loc")]
+    assert len(set(listed)) == len(listed)
+    paths = {url.removeprefix(f"{SITE}/") or urls.INDEX for url in listed}
+    assert paths == pages_in(folder) - {urls.MISSING}
+    assert f"Sitemap: {SITE}/{urls.SITEMAP}\n" in (folder / urls.ROBOTS).read_text()
+
+
+def test_the_page_for_missing_pages_links_to_the_site_from_any_depth(folder: Path) -> None:
+    page = html.fromstring((folder / urls.MISSING).read_bytes())
+    links = [str(each.get("href")) for each in page.iter("a", "link") if each.get("href") != "#main"]
+    assert links
+    assert all(link.startswith("/contracts/") for link in links)
 
 
 def test_feeds_are_valid_and_link_to_pages_of_the_site(found: Crawl, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,16 +16,23 @@ import httpx
 from lxml import html
 
 PREFIX = "/contracts/"
+RECIPE = Path(__file__).parents[3] / "deploy" / "static" / "_headers"
+POLICY = re.findall(r"^  Content-Security-Policy: (.*)$", RECIPE.read_text(), re.MULTILINE)[0]
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Answers as GitHub Pages does: only under `PREFIX`, and no lists of folders."""
+    """Answers as a web host does: only under `PREFIX`, no lists of folders, with the policy of the recipes."""
 
     def translate_path(self, path: str) -> str:
         """Return the file of a path."""
         if not path.startswith(PREFIX):
             return str(Path(self.directory) / "no such file")
         return super().translate_path(path.removeprefix(PREFIX.rstrip("/")))
+
+    def end_headers(self) -> None:
+        """Add the policy to the headers."""
+        self.send_header("Content-Security-Policy", POLICY)
+        super().end_headers()
 
     def list_directory(self, path: object) -> None:  # noqa: ARG002
         """Refuse to list a folder."""

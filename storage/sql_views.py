@@ -190,6 +190,11 @@ MATCHES_VIEW = View(
         Column("record_key", KEY, "m.record_key"),
         Column("vendor_id", "the vendor's id on the watchlist: clearview-ai", "m.vendor_id"),
         Column("vendor_name", "its name", "m.vendor_name"),
+        Column(
+            "entry_kind",
+            "what it is on the watchlist: vendor or topic",
+            "CASE WHEN m.is_topic THEN 'topic' ELSE 'vendor' END",
+        ),
         Column("category", "the technology: face-recognition", "m.vendor_category"),
         Column("score", "score of the match, from 0 to 1", "m.score"),
         Column("reason", "why it matched, in one sentence", "m.reason"),

@@ -35,7 +35,8 @@ select
   max(a.signed) as last_signed
 from matches as m
 join awards as a on a.record_key = m.record_key
-where m.category = coalesce(nullif(:category, ''), 'face-recognition')
+where m.entry_kind = 'vendor'
+  and m.category = coalesce(nullif(:category, ''), 'face-recognition')
   and a.agency_code = coalesce(nullif(:department, ''), '070')
 group by m.vendor_name, a.recipient_name, a.sub_agency_name
 order by obligated desc
@@ -83,7 +84,8 @@ from (
     row_number() over (partition by a.sub_agency_code, m.vendor_id order by a.signed, a.record_key) as place
   from matches as m
   join awards as a on a.record_key = m.record_key
-  where a.signed between '1940-01-01' and date('now', '+366 days')
+  where m.entry_kind = 'vendor'
+    and a.signed between '1940-01-01' and date('now', '+366 days')
 ) as ordered
 where place = 1
 order by first_signed desc, agency, vendor
@@ -92,7 +94,7 @@ order by first_signed desc, agency, vendor
     ExampleQuery(
         "spending-by-year",
         "How much is obligated per fiscal year and vendor?",
-        "Obligations by vendor. An award that matches two vendors counts for both.",
+        "Obligations by vendor, without topics. An award that matches two vendors counts for both.",
         """
 select
   c.fiscal_year,
@@ -102,7 +104,8 @@ select
   round(sum(c.obligation), 2) as obligated
 from actions as c
 join matches as m on m.record_key = c.record_key
-where c.fiscal_year is not null
+where m.entry_kind = 'vendor'
+  and c.fiscal_year is not null
 group by c.fiscal_year, m.vendor_name, m.category
 order by c.fiscal_year desc, obligated desc
 """,
@@ -121,7 +124,8 @@ select
   max(a.signed) as last_signed
 from matches as m
 join awards as a on a.record_key = m.record_key
-where m.via_reseller = 1
+where m.entry_kind = 'vendor'
+  and m.via_reseller = 1
 group by a.recipient_name, a.recipient_uei, m.vendor_name
 order by obligated desc
 """,
@@ -136,14 +140,13 @@ select
   e.kind,
   e.amount,
   e.signed,
-  m.vendor_name as vendor,
+  (select group_concat(m.vendor_name, '; ') from matches as m where m.record_key = e.record_key) as vendors,
   a.recipient_name as recipient,
   a.sub_agency_name as bought_by,
   a.description,
   e.record_key,
   a.official_page
 from events as e
-join matches as m on m.record_key = e.record_key
 join awards as a on a.record_key = e.record_key
 order by e.first_seen desc, e.signed desc
 limit 200

@@ -141,6 +141,22 @@ def test_resellers_and_deobligations(site: httpx.Client) -> None:
     assert site.get("/sql/procurewatch/de-obligated.json?_shape=array&since=2024-06-27").json() == back[:1]
 
 
+def test_example_queries_leave_topics_apart(site: httpx.Client, folder: Path) -> None:
+    kinds = "select distinct entry_kind from matches order by 1"
+    before = site.get("/sql/procurewatch/who-sells.json?_shape=array").json()
+    with closing(sqlite3.connect(folder / "desk.sqlite3")) as writer, writer:
+        columns = [row[1] for row in writer.execute("PRAGMA table_info('match')")]
+        values = ", ".join({"vendor_id": "'topic-faces'", "is_topic": "1"}.get(name, f'"{name}"') for name in columns)
+        added = writer.execute(f'INSERT INTO "match" SELECT {values} FROM "match" WHERE vendor_id = \'clearview-ai\'')
+        assert added.rowcount
+    try:
+        assert [row["entry_kind"] for row in asked(site, kinds).json()] == ["topic", "vendor"]
+        assert site.get("/sql/procurewatch/who-sells.json?_shape=array").json() == before
+    finally:
+        with closing(sqlite3.connect(folder / "desk.sqlite3")) as writer, writer:
+            writer.execute("DELETE FROM \"match\" WHERE vendor_id = 'topic-faces'")
+
+
 def test_facets_count(site: httpx.Client) -> None:
     found = site.get("/sql/procurewatch/awards.json?_facet=sub_agency_name").json()["facet_results"]
     counts = {one["label"]: one["count"] for one in found["sub_agency_name"]["results"]}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from feeds.pages.page_context import PageContext
-from feeds.urls import FeedFormat, FeedKind, award_feed_path, award_path, feed_page, feed_path
+from feeds.urls import SINGLE_FEEDS, FeedFormat, FeedKind, award_feed_path, award_path, feed_page, feed_path
 
 GROUPS = {
     FeedKind.ALL: "Everything",
@@ -82,6 +82,6 @@ def render_feed_list(context: PageContext, feeds: Sequence[FeedRow]) -> bytes:
     groups = {kind: [row for row in feeds if row.kind is kind] for kind in FeedKind}
     return context.render(
         "feeds.html",
-        everything=groups.pop(FeedKind.ALL),
+        everything=[feed for kind in SINGLE_FEEDS for feed in groups.pop(kind)],
         groups=[(GROUPS[kind], rows) for kind, rows in groups.items() if rows],
     )

@@ -13,11 +13,14 @@ from feeds.entries.ending import ending_award
 from feeds.entries.entry import Entry
 from feeds.entries.matches import category_label
 from feeds.pages.charts import Chart, is_possible_year, share, years_chart
+from feeds.pages.compare import table_url
 from feeds.pages.feed_list import FeedRow
 from feeds.pages.page_context import PageContext
+from feeds.urls import COMPARE
 from storage.models import StoredRecord
 from storage.reading.contracts.expiring import SOON
-from storage.search.spending import SpendingTable
+from storage.search.query import Query
+from storage.search.spending import Dimension, SpendingTable
 
 MAX_AWARDS = 5  # with new entries
 MAX_ENTRIES = 2  # of one award and day
@@ -48,13 +51,17 @@ class Overview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryRow:
-    """A technology: its dollars, its bar in per cent of the largest, and its dollars in each year of the table."""
+    """A technology: its dollars, its bar in per cent of the largest, and its dollars in each year of the table.
+
+    `compare` leads to its dollars by agency and year; that of a year to those by agency and vendor.
+    """
 
     code: str
     title: str
     dollars: Decimal
     percent: float
-    by_year: tuple[Decimal | None, ...]
+    compare: str
+    by_year: tuple[tuple[Decimal | None, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,10 +124,17 @@ def _categories(overview: Overview, years: Sequence[str]) -> list[CategoryRow]:
             title=overview.categories.get(row.code) or category_label(row.code),
             dollars=row.total.dollars,
             percent=share(row.total.dollars, most),
-            by_year=tuple(cell.dollars if (cell := spending.cells.get((row.code, year))) else None for year in years),
+            compare=table_url(COMPARE, Query(category=(row.code,)), Dimension.AGENCY, Dimension.YEAR),
+            by_year=tuple(_cell(spending, row.code, year) for year in years),
         )
         for row in spending.rows
     ]
+
+
+def _cell(spending: SpendingTable, category: str, year: str) -> tuple[Decimal | None, str]:
+    query = Query(category=(category,), fiscal_year=(int(year),))
+    cell = spending.cells.get((category, year))
+    return cell.dollars if cell else None, table_url(COMPARE, query, Dimension.AGENCY, Dimension.VENDOR)
 
 
 def _days(latest: Sequence[Entry]) -> Iterator[tuple[date, list[NewOfAward]]]:

@@ -29,6 +29,7 @@ PAGES = (
     "/no-such-page",
     "/search",
     "/search?q=software",
+    "/compare?category=device-forensics&fiscal_year=2024&rows=agency&columns=vendor",
     CLEARVIEW,
     "/vendor/cellebrite.html",
     "/agency/7012.html",

@@ -36,7 +36,10 @@ def table_of(page: httpx.Response) -> dict[str, list[str]]:
     assert page.status_code == 200
     tree: Any = html.fromstring(page.content)
     rows = tree.xpath("//main//table//tr")
-    texts = [[" ".join(cell.text_content().split()) for cell in row.xpath("th|td[@class='number']")] for row in rows]
+    texts = [
+        [" ".join(cell.text_content().split()) for cell in row.xpath("th|td[contains(@class, 'number')]")]
+        for row in rows
+    ]
     return {cells[0]: cells[1:] for cells in texts}
 
 

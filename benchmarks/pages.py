@@ -83,9 +83,10 @@ def addresses(url: str) -> dict[str, list[str]]:
     """Return paths of each kind of page: of the vendors and agencies with the most awards, which filters list first."""
     vendors = links(f"{url}/search", r"search\?vendor=([\w-]+)")
     agencies = links(f"{url}/search", r"search\?agency=(\w+)")
-    departments = links(url, r"agency/(\d{3})\.html")  # three digits: a department with all its agencies
+    departments = links(f"{url}/feeds.html", r"agency/(\d{3})\.html")  # three digits: with all its agencies
     return {
         "home page": ["/"],
+        "list of feeds": ["/feeds.html"],
         "search page": [f"/search?{query}" for query in SEARCHES],
         "agency page": [f"/agency/{code.upper()}.html" for code in agencies],
         "department page": [f"/agency/{code}.html" for code in departments],

@@ -98,7 +98,7 @@ class RecordRow(SQLModel, table=True):
     published: date | None = _day("date on which a publication appeared")
     deadline: datetime | None = _time("deadline", "deadline for responses to a notice", nullable=True)
     starts: date | None = _day("first day of the period of performance")
-    ends: date | None = _day("last day of the period, with exercised options", "Ends")
+    ends: date | None = _day("last day of the period, with exercised options", "Ends", index=True)
     may_end: date | None = _day("last day of the period, with all options", "Ends with all options")
     description: str = _text("description", "description, in the source's words")
     psc: str = _code("product or service code", "Product or service (PSC)")

@@ -26,7 +26,7 @@ from storage.database import Database
 from storage.models import StoredEvent
 from storage.reading.coverage import coverage_of, department_of
 from storage.reading.records import known_agencies, known_vendors, published_keys
-from storage.reading.summaries import FeedStats, feed_stats, published_recipients
+from storage.reading.summaries import FeedStats, feed_stats, published_among, published_recipients
 
 
 @dataclass(frozen=True)
@@ -149,20 +149,24 @@ class WebContext:
         return self.access.reviewer(request)
 
 
-def event_link(context: WebContext, session: Session, event: StoredEvent, root: str) -> str:
-    """Return the link from a page to an event: on its record's page, or the official page if a reviewer withdrew that.
+def event_links(session: Session, events: Sequence[StoredEvent], root: str) -> Callable[[StoredEvent], str]:
+    """Return what gives the link from a page to one of these events.
 
-    `root` is the relative path from the page to the root of the site.
+    It is on the record's page, or the official page if a reviewer withdrew that. `root` is the relative path from the
+    page to the root of the site.
     """
-    has_page = event.record.key in context.published.get(session)
-    return root + urls.event_path(event) if has_page else urls.official_page(event.record)
+    published = published_among(session, [event.record.key for event in events])
+
+    def link(event: StoredEvent) -> str:
+        return root + urls.event_path(event) if event.record.key in published else urls.official_page(event.record)
+
+    return link
 
 
-def latest_entries(
-    context: WebContext, session: Session, events: Sequence[StoredEvent], page_context: PageContext
-) -> list[Entry]:
+def latest_entries(session: Session, events: Sequence[StoredEvent], page_context: PageContext) -> list[Entry]:
     """Return events as entries that link to the records' pages."""
-    return [entry_for(event, lambda it: event_link(context, session, it, page_context.root)) for event in events]
+    link = event_links(session, events, page_context.root)
+    return [entry_for(event, link) for event in events]
 
 
 def _recipients_by_slug(session: Session) -> dict[str, list[tuple[str, str]]]:

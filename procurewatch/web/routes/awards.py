@@ -106,12 +106,13 @@ def award_page(context: WebContext, session: Session, page: RecordPage, reviewer
 
 def award_feed(context: WebContext, session: Session, award: StoredRecord, fmt: FeedFormat) -> bytes:
     """Return the feed of one record: its events, and those of the publications that are linked with it."""
-    published = context.published.get(session)
+    events = award_events(session, award.key, MAX_ENTRIES)
+    published = published_among(session, [event.record.key for event in events])
 
     def link(event: StoredEvent) -> str:
         return urls.permalink(context.base_url if event.record.key in published else "", event)
 
-    entries = [entry_for(event, link) for event in award_events(session, award.key, MAX_ENTRIES)]
+    entries = [entry_for(event, link) for event in events]
     return SiteFeeds(base_url=context.base_url).record_feed(own_feed(award), fmt, entries, urls.official_page(award))
 
 

@@ -60,7 +60,7 @@ def home_page(context: WebContext, session: Session, health: str) -> bytes:
     everything = Query(min_change=context.app.settings.feed_min_change)
     return render_index(
         page_context,
-        latest_entries(context, session, find_events(session, everything, LATEST_ON_INDEX), page_context),
+        latest_entries(session, find_events(session, everything, LATEST_ON_INDEX), page_context),
         feed_row(FeedKind.ALL, "all", "everything"),
         today=context.day_shown,
         overview=_overview(context, session),

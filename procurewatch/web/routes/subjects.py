@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -16,7 +16,7 @@ from feeds.pages.subject import MAX_SINCE, Breakdown, BuyingAgency, KnownAs, Sub
 from feeds.pages.timeline import TimelineItem, timeline_item
 from feeds.urls import FeedKind, SubjectKind
 from monitors.watchlist.model import Vendor
-from procurewatch.web.context import WebContext, event_link, feed_row
+from procurewatch.web.context import WebContext, event_links, feed_row
 from procurewatch.web.responses import ErrorResponse, page_response
 from storage.models import StoredEvent
 from storage.reading.contracts.expiring import awards_ending, count_ending
@@ -301,7 +301,7 @@ def _with_entries(
     limit = MAX_SINCE if seen_since else MAX_EVENTS
     return replace(
         page,
-        newest=_timeline(context, session, find_events(session, replace(feed, seen_since=seen_since), limit)),
+        newest=_timeline(session, find_events(session, replace(feed, seen_since=seen_since), limit)),
         seen_since=seen_since,
         recent_since=month_ago,
         recent_entries=count_events_since(session, feed, month_ago, MAX_SINCE + 1),
@@ -316,8 +316,9 @@ def _entries(context: WebContext, subject: SummaryScope) -> list[str]:
     return [entry.id for entry in context.app.watchlist.vendors if not wanted or entry.category == wanted]
 
 
-def _timeline(context: WebContext, session: Session, events: Iterable[StoredEvent]) -> tuple[TimelineItem, ...]:
-    return tuple(timeline_item(event, event_link(context, session, event, "../")) for event in events)
+def _timeline(session: Session, events: Sequence[StoredEvent]) -> tuple[TimelineItem, ...]:
+    link = event_links(session, events, "../")
+    return tuple(timeline_item(event, link(event)) for event in events)
 
 
 def _breakdown(by: GroupBy, rows: Sequence[SpendRow]) -> Breakdown:

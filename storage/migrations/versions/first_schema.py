@@ -245,6 +245,7 @@ def _create_tables() -> None:
     with op.batch_alter_table("record", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_record_agency_code"), ["agency_code"], unique=False)
         batch_op.create_index(batch_op.f("ix_record_category"), ["category"], unique=False)
+        batch_op.create_index(batch_op.f("ix_record_ends"), ["ends"], unique=False)
         batch_op.create_index(batch_op.f("ix_record_first_seen"), ["first_seen"], unique=False)
         batch_op.create_index(batch_op.f("ix_record_parent_key"), ["parent_key"], unique=False)
         batch_op.create_index(batch_op.f("ix_record_piid"), ["piid"], unique=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -95,7 +96,7 @@ def smtp_server(mailbox: Mailbox, *, is_tls: bool = False, **options: Any) -> It
     def protocol() -> SMTP:
         return SMTP(mailbox, hostname="mail.example.org", loop=loop, **options)
 
-    started = loop.run_until_complete(loop.create_server(protocol, "127.0.0.1", 0, ssl=context))
+    started: asyncio.Server = _run(loop, loop.create_server(protocol, "127.0.0.1", 0, ssl=context))
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
@@ -106,9 +107,15 @@ def smtp_server(mailbox: Mailbox, *, is_tls: bool = False, **options: Any) -> It
         started.close()
         for task in asyncio.all_tasks(loop):
             task.cancel()
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.run_until_complete(loop.shutdown_asyncgens())
+        _run(loop, asyncio.sleep(0))
+        _run(loop, loop.shutdown_asyncgens())
         loop.close()
+
+
+def _run(loop: asyncio.AbstractEventLoop, coroutine: Any) -> Any:
+    """Run a coroutine in a thread of its own: a browser's event loop may be running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(loop.run_until_complete, coroutine).result()
 
 
 def knows(user: str, password: str) -> Any:

@@ -76,7 +76,9 @@ def test_check_and_vacuum(folder: Path) -> None:
     assert found.stdout.splitlines()[0].startswith("the search index lacks the present state of 1 records")
     assert found.stdout.splitlines()[1:] == [
         "-> run procurewatch db vacuum, which builds it again",
-        "1 problem found",
+        "the totals of spending do not fit the records",
+        "-> run procurewatch db vacuum, which builds it again",
+        "2 problems found",
     ]
     assert "search index: 1 record updated" in run(folder, "db", "vacuum").stdout
     assert run(folder, "db", "check").returncode == 0

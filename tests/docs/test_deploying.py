@@ -59,7 +59,9 @@ def test_the_property_list() -> None:
     assert plistlib.loads((DEPLOY / "org.procurewatch.run.plist").read_bytes())["KeepAlive"] is True
 
 
-@pytest.mark.parametrize("file", sorted(file for file in DEPLOY.iterdir() if file.is_file()), ids=lambda file: file.name)
+@pytest.mark.parametrize(
+    "file", sorted(file for file in DEPLOY.iterdir() if file.is_file()), ids=lambda file: file.name
+)
 def test_every_setting_and_option_is_there(file: Path) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields} | {CONFIG_VARIABLE}
     assert set(re.findall(r"PROCUREWATCH_[A-Z_]+", file.read_text())) <= known

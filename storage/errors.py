@@ -65,7 +65,7 @@ def is_unavailable(error: BaseException | None) -> bool:
     """Whether the database cannot be used now and may be used soon: its server is away, or it is locked."""
     if isinstance(error, NoFreeConnection):
         return True
-    if not isinstance(error, (OperationalError, InterfaceError)):
+    if not isinstance(error, (OperationalError, InterfaceError)) or is_damage(error):
         return False
     code = getattr(error.orig, "sqlite_errorcode", None)
     if code is not None:

@@ -154,11 +154,9 @@ def server_error(*arguments: object) -> PlainTextResponse:
 
 def explain_failure(error: object) -> tuple[int, str, dict[str, str]]:
     """Return the status of the response to an unexpected exception, one line, and headers."""
-    if isinstance(error, DBAPIError) and is_damage(error):  # before the next: drivers report both with one class
-        return 500, DAMAGED, {}
     if isinstance(error, Exception) and is_unavailable(error):
         return 503, UNAVAILABLE, {"Retry-After": RETRY_SECONDS}
-    return 500, SERVER_ERROR, {}
+    return 500, DAMAGED if isinstance(error, DBAPIError) and is_damage(error) else SERVER_ERROR, {}
 
 
 def host_name(given: str) -> str:

@@ -9,12 +9,13 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
-WIDE = (1280, 900)
+WIDE = (1280, 800)
 PICTURES = {
     "index-page": ("/", WIDE),
     "search-page": ("/search?q=cellebrite", WIDE),
-    "award-page": ("/awards/CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-.html", (1280, 1150)),
-    "vendor-page": ("/vendor/cellebrite.html", (1280, 1150)),
+    "compare-page": ("/compare?category=device-forensics&fiscal_year=2024&rows=agency&columns=vendor", WIDE),
+    "award-page": ("/awards/CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-.html", WIDE),
+    "vendor-page": ("/vendor/cellebrite.html#years", WIDE),
     "sql-page": ("/sql/procurewatch/who-sells", WIDE),
 }
 

@@ -33,6 +33,9 @@ PAGES = (
     CLEARVIEW,
     "/vendor/cellebrite.html",
     "/agency/7012.html",
+    "/category/face-recognition.html",
+    "/recipient/carahsoft-technology-corp.html",
+    "/expiring.html",
     "/review",
     "/sql/",
     "/sql/procurewatch/awards?_facet=sub_agency_name",
@@ -92,6 +95,18 @@ def test_on_a_phone_subscribing_is_on_the_first_screen(page: Page, read_only_add
         navigation = page.get_by_role("navigation", name="Site").get_by_role("link")
         assert len({link.bounding_box()["y"] for link in navigation.all()}) == 1  # type: ignore[index]
     expect(page.get_by_role("region", name="Subscribe").get_by_role("link", name="Atom")).to_be_in_viewport()
+
+
+def test_the_navigation_is_in_one_line_with_the_search_on_wide_screens(
+    page: Page, read_only_address: str, reviewer_cookies: list[Any]
+) -> None:
+    page.context.add_cookies(reviewer_cookies)  # a reviewer has one link more
+    page.goto(f"{read_only_address}/review")
+    places = [page.get_by_role("link", name="Alerts", exact=True), page.get_by_role("search"), page.locator(".brand")]
+    boxes = [box for place in places if (box := place.bounding_box())]
+    middles = [box["y"] + box["height"] / 2 for box in boxes]
+    assert len(middles) == 3
+    assert max(middles) - min(middles) < 6
 
 
 def test_filters_come_before_the_results_folded_on_phones_only(page: Page, read_only_address: str) -> None:

@@ -32,7 +32,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "demo": ("commands.demo:demo", "Show the program on recorded data, without a network"),
         "poll": ("commands.poll:poll", "Fetch what is new from every source"),
         "run": ("service.command:run", "Poll on schedule, with the website, until stopped"),
-        "backfill": ("commands.poll:backfill", "Fetch the history of a vendor"),
+        "backfill": ("commands.poll:backfill", "Fetch the history of vendors"),
         "import": ("commands.sources:import_files", "Import files that you have downloaded"),
     },
     "Read": {

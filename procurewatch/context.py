@@ -91,6 +91,14 @@ class AppContext:
         if self.metrics:
             self.metrics.note_source_response(source.name, status, seconds)
 
+    def seconds_per_request(self, source: Source) -> float:
+        """Return the average time between two requests to a source at its rate limit, 0 if it has none."""
+        between, limit = self.settings.source(source.name).seconds_between, source.rate_limit
+        if between == 0:
+            return 0.0
+        pause = limit.seconds_between if between is None else between
+        return max(pause, limit.window_seconds / limit.max_requests if limit.max_requests else 0.0)
+
     def quota(self, source: Source) -> QuotaLedger | None:
         """Return the ledger of a source's requests, or `None` if it has no quota or no key."""
         own = self.settings.source(source.name)

@@ -16,7 +16,7 @@ from typing import BinaryIO, Literal, NoReturn
 import typer
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
@@ -153,13 +153,20 @@ def following(title: str) -> Iterator[Listener]:
     if not err.is_terminal:
         yield _plain_lines(title)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    # What counts comes first: a narrow terminal cuts off the end.
+    columns = (
+        TextColumn("{task.fields[counts]}"),
+        BarColumn(bar_width=12),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
     with Bar(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(title, total=None)
+        task = bar.add_task(title, total=None, counts="")
 
         def show(progress: Progress) -> None:
-            label = f"{title}: {progress.label}, {progress.tally.found} found, {progress.tally.new_awards} new"
-            bar.update(task, total=progress.steps, completed=progress.step - 1, description=label)
+            counts = f"{progress.step}/{progress.steps}, {progress.tally.found} found"
+            description = f"{title}: {progress.label}"
+            bar.update(task, total=progress.steps, completed=progress.step - 1, description=description, counts=counts)
 
         yield show
 

@@ -19,6 +19,7 @@ from datetime import datetime
 from typing import ClassVar
 
 EXCERPT = 200
+MAX_REQUEST = 120  # characters of a request in a message; some have queries of thousands
 
 
 def excerpt(body: bytes) -> str:
@@ -58,7 +59,8 @@ class SourceError(Exception):
 
     def __str__(self) -> str:
         until = f"; the next request is allowed at {self.retry_at:%Y-%m-%d %H:%M} UTC" if self.retry_at else ""
-        return f"{self.source}: {self.request}: {self.came_back}{until}"
+        shown = self.request if len(self.request) <= MAX_REQUEST else f"{self.request[:MAX_REQUEST]}..."
+        return f"{self.source}: {shown}: {self.came_back}{until}"
 
 
 class Unreachable(SourceError):

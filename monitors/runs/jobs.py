@@ -315,7 +315,7 @@ def plan_backfill(
     with database.reading() as session:
         terms = search_terms((vendor,), load_matched_awards(session, vendor.id))
     digest = _terms_digest(terms)
-    prefix = f"backfill/{vendor.id}/{since}/{digest}/"
+    prefix = _backfill_prefix(vendor, since, digest)
     with database.writing() as session:
         begun = load_checkpoint(session, source.name, f"{prefix}until")
         if begun is None:
@@ -332,6 +332,23 @@ def plan_backfill(
         until=until,
         terms=digest,
     )
+
+
+def backfill_outlook(
+    session: Session, source: Source, vendor: Vendor, since: date, until: date
+) -> tuple[Sequence[FetchStep], int]:
+    """Return the steps of a backfill, without beginning it, and how many of them an interrupted one has finished."""
+    terms = search_terms((vendor,), load_matched_awards(session, vendor.id))
+    prefix = _backfill_prefix(vendor, since, _terms_digest(terms))
+    recorded = load_checkpoints(session, source.name, prefix)
+    begun = recorded.get(f"{prefix}until")
+    steps = source.backfill_steps(terms, since, date.fromisoformat(begun) if begun else until)
+    return steps, sum(f"{prefix}{step.key}" in recorded for step in steps)
+
+
+def _backfill_prefix(vendor: Vendor, since: date, digest: str) -> str:
+    """Return what the checkpoints of a vendor's backfill begin with."""
+    return f"backfill/{vendor.id}/{since}/{digest}/"
 
 
 def plan_import(source: Source, files: Sequence[Path], *, publishes: bool) -> Job:

@@ -13,7 +13,7 @@ import typer
 
 from monitors.runs.schedule import due_at
 from monitors.runs.status import RunReport
-from monitors.watchlist.model import Vendor
+from monitors.watchlist.loader import load_watchlist
 from procurewatch.archives.backfill import (
     ArchivePlan,
     ArchiveRequest,
@@ -24,9 +24,17 @@ from procurewatch.archives.backfill import (
     read_archives,
     read_years,
 )
+from procurewatch.backfills.vendors import (
+    Runner,
+    choose_vendors,
+    is_offline,
+    plan,
+    print_outlook,
+    require_network,
+    with_few_tries,
+)
 from procurewatch.context import AppContext, disabled_reason, open_app
 from procurewatch.failures import FAILED, describe_failure
-from procurewatch.query_options import read_vendor
 from procurewatch.settings import Settings
 from procurewatch.terminal import console, following, plain, read_day, report_line, stopping, today
 from sources.base import Source
@@ -56,7 +64,8 @@ def poll(
         chosen = [each for each in selected_sources(app_context, source) if _is_wanted(app_context, each, now=now)]
         if source and not chosen and not app_context.has_something_to_poll(SOURCES[source[0]]):
             raise typer.BadParameter("nothing was backfilled from archives; see `procurewatch backfill --archive`")
-        _run_each(app_context, chosen, lambda each: poll_source(app_context, each, app_context.today(), force=now))
+        polled = with_few_tries(app_context) if is_offline(app_context, chosen) else app_context
+        _run_each(polled, chosen, lambda each: poll_source(polled, each, polled.today(), force=now))
 
 
 def _is_wanted(app_context: AppContext, source: Source, *, now: bool) -> bool:
@@ -85,6 +94,10 @@ def backfill(  # noqa: C901, PLR0917  the options of the command
         list[str] | None,
         typer.Argument(metavar="VENDOR", help="Vendors of the watchlist, by name or id. With --archive: default all."),
     ] = None,
+    category: Annotated[
+        list[str] | None, typer.Option("--category", help="All vendors and topics of this category.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All vendors and topics of the watchlist.")] = False,
     since: Since = EARLIEST,
     notify: Annotated[bool, typer.Option("--notify", help="Publish what is found in the feeds.")] = False,
     archive: Annotated[bool, typer.Option("--archive", help="Read USAspending's archives of whole years.")] = False,
@@ -132,26 +145,31 @@ def backfill(  # noqa: C901, PLR0917  the options of the command
         if since != EARLIEST:
             raise typer.BadParameter("--since does not go with --archive; use --fiscal-year")
         where = partial(read_archives, notify=notify, workers=count_workers(workers, cluster), cluster=cluster)
-        _backfill_archive(settings, vendors or (), request, where, dry_run=dry_run)
+        names = list(vendors or ())
+        if category:
+            watchlist = load_watchlist(*settings.watchlist_files)
+            names = [each.id for each in choose_vendors(watchlist, names, category, everything=everything)]
+        _backfill_archive(settings, () if everything else names, request, where, dry_run=dry_run)
         return
     if given := [name for name, value in only_with_archive.items() if value]:
         raise typer.BadParameter(f"{given[0]} needs --archive")
-    if not vendors:
-        raise typer.BadParameter("name a vendor, or use --archive for all vendors of the watchlist")
+    if not (vendors or category or everything):
+        raise typer.BadParameter("name a vendor, or use --archive, --category or --all")
     if since < EARLIEST:
         raise typer.BadParameter(f"USAspending's search starts on {EARLIEST}; omit --since to fetch all of it")
     if since > today():
         raise typer.BadParameter(f"--since {since} is in the future")
     with open_app(settings) as app_context, stopping(app_context.stop):
-        found = [read_vendor(vendor, app_context.watchlist) for vendor in vendors]
+        found = choose_vendors(app_context.watchlist, vendors or (), category or (), everything=everything)
         searched = [source for source in selected_sources(app_context) if not source.reads_archives]
-
-        def backfill_one(what: tuple[Vendor, Source]) -> RunReport:
-            vendor, source = what
-            with app_context.claimed(source) as claimed, following(f"{vendor.name} in {source.title}") as listen:
-                return claimed.backfill(source, vendor, since, app_context.today(), listen, notify=notify)
-
-        _run_each(app_context, [(vendor, source) for vendor in found for source in searched], backfill_one)
+        require_network(app_context, searched)
+        planned = plan(app_context, found, searched, since)
+        print_outlook(app_context, planned)
+        runner = Runner(app_context, since, notify=notify)
+        try:
+            _run_each(app_context, (job for job in planned if not runner.is_skipped(job)), runner.run)
+        finally:
+            runner.print_skipped()
 
 
 def _archive_request(

@@ -19,7 +19,7 @@ from sources.base import Source
 from sources.errors import SourceError
 from sources.http.client import Client, RateLimit
 
-MAX_SECONDS = 17.0  # for all servers together: two tries, and a DNS server that does not answer
+MAX_SECONDS = 9.0  # for all servers together: a try that gets no answer, or a second one after a quick failure
 TRIES = 2
 MAX_CLOCK_DIFFERENCE = 300  # seconds; a smaller difference does no harm
 DNS = "Check the network and its DNS."

@@ -195,7 +195,7 @@ def test_a_csv_file_of_an_archive_is_imported(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("backfill",), "name a vendor, or use --archive"),
+        (("backfill",), "name a vendor, or use --archive, --category or --all"),
         (("backfill", "Axon", "--stream"), "--stream needs --archive"),
         (("backfill", "--archive", "--fiscal-year", "24"), "archives have the fiscal years 2008.."),
         (("backfill", "--archive", "--fiscal-year", "2024..2020"), "archives have the fiscal years 2008.."),

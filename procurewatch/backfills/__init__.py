@@ -1,0 +1,1 @@
+"""Backfills from the APIs, vendor by vendor."""

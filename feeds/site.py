@@ -11,7 +11,7 @@ from feeds.entries.source_health import incident_entries
 from feeds.feed import AUTHOR, EPOCH, FeedMeta, feed_id
 from feeds.formats.atom_rss import write_feed
 from feeds.formats.opml import Outline, write_opml
-from feeds.pages.feed_list import GROUPS, FeedRow, RecordFeed
+from feeds.pages.lists.feeds import GROUPS, FeedRow, RecordFeed
 from feeds.urls import FeedFormat, FeedKind
 from storage.reading.source_health import Incident
 
@@ -40,7 +40,7 @@ class SiteFeeds:
         return write_feed(fmt, meta, in_feed_order(entries))
 
     def record_feed(self, feed: RecordFeed, fmt: FeedFormat, entries: Iterable[Entry], official_url: str) -> bytes:
-        """Return the feed of one record in one format. No hub is told of it."""
+        """Return the feed of one record in one format. The WebSub hub is not notified of it."""
         meta = FeedMeta(
             id=feed_id("award", feed.key),
             title=f"{AUTHOR}: {feed.title}",

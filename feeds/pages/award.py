@@ -15,7 +15,7 @@ from feeds.entries.matches import buyer_label, published_matches, recipient_labe
 from feeds.foia.letter import write_letter
 from feeds.foia.links import mailto, muckrock_composer
 from feeds.pages.charts import actions_chart
-from feeds.pages.feed_list import FeedRow, RecordFeed
+from feeds.pages.lists.feeds import FeedRow, RecordFeed
 from feeds.pages.page_context import PageContext
 from feeds.pages.provenance import attribute_details, compare_sources
 from feeds.pages.timeline import TimelineItem, timeline_item

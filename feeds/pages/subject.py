@@ -10,9 +10,9 @@ from itertools import groupby
 from feeds.entries.details import reporting_delay_note
 from feeds.entries.ending import EndingAward, ending_award
 from feeds.pages.charts import is_possible_year, share, years_chart
-from feeds.pages.feed_list import FeedRow
+from feeds.pages.lists.feeds import FeedRow
+from feeds.pages.lists.records import ListLink
 from feeds.pages.page_context import PageContext
-from feeds.pages.record_list import ListLink
 from feeds.pages.timeline import TimelineItem
 from feeds.text import pluralize
 from feeds.urls import SubjectKind

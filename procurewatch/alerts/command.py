@@ -24,10 +24,10 @@ from procurewatch.alerts.messages import describe, subject_titles
 from procurewatch.alerts.preview import DAYS, preview, unsaved
 from procurewatch.alerts.schedule import describe_state
 from procurewatch.alerts.sending import send_due, send_test
+from procurewatch.command_line.query_options import QueryOptions, query_from_options, with_query_options
+from procurewatch.command_line.terminal import FAILED, console, fail, plain, read_awards, read_day, stopping, table
 from procurewatch.context import AppContext, Busy, open_app
-from procurewatch.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.settings import Settings
-from procurewatch.terminal import FAILED, console, fail, plain, read_awards, read_day, stopping, table
 from storage.alerts.deliveries import list_deliveries, load_delivery, pending_deliveries, replay_delivery
 from storage.alerts.models import (
     ChannelKind,

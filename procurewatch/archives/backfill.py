@@ -21,9 +21,9 @@ from monitors.runs.pipeline import Progress
 from monitors.runs.status import RunReport
 from monitors.watchlist.model import Watchlist
 from procurewatch.archives.scanning import LOCAL, open_scans
+from procurewatch.command_line.query_options import read_vendor
+from procurewatch.command_line.terminal import Listener, console, fail, plain, table, today
 from procurewatch.context import AppContext
-from procurewatch.query_options import read_vendor
-from procurewatch.terminal import Listener, console, fail, plain, table, today
 from sources.errors import Refused, SourceError
 from sources.http.client import Client
 from sources.http.transfer import remote_file

@@ -14,9 +14,9 @@ from monitors.runs.jobs import backfill_outlook
 from monitors.runs.status import RunReport
 from monitors.watchlist.model import Vendor, Watchlist
 from procurewatch.command_line.known import known_id
+from procurewatch.command_line.query_options import read_vendor
+from procurewatch.command_line.terminal import console, fail, following, plain
 from procurewatch.context import AppContext
-from procurewatch.query_options import read_vendor
-from procurewatch.terminal import console, fail, following, plain
 from sources.base import Source
 from sources.http.reachability import find_unreachable
 from sources.records import AwardCategory

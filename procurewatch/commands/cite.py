@@ -16,9 +16,9 @@ from feeds.foia.letter import FoiaLetter, Requester, write_letter
 from feeds.foia.links import mailto, muckrock_composer
 from feeds.text import one_line
 from feeds.urls import award_path, event_anchor, event_path, site_url
+from procurewatch.command_line.terminal import read_awards, whole_output
 from procurewatch.context import open_app
 from procurewatch.settings import Settings
-from procurewatch.terminal import read_awards, whole_output
 from sources.registry import publisher_of
 from storage.models import StoredEvent, StoredRecord
 from storage.reading.events import events_of

@@ -12,8 +12,8 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from feeds.text import format_time, pluralize
+from procurewatch.command_line.terminal import console, error_console, plain, table
 from procurewatch.settings import Settings
-from procurewatch.terminal import console, error_console, plain, table
 from storage.maintenance.admin import Status, backup, load_status, restore
 from storage.maintenance.check import check_database
 from storage.maintenance.sqlite_file import Listen

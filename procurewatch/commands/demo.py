@@ -15,13 +15,13 @@ from sqlalchemy.orm import Session
 from feeds.text import format_money, format_signed, one_line, pluralize
 from monitors.watchlist.model import Kind, Watchlist
 from procurewatch.command_line.program import program_name
+from procurewatch.command_line.terminal import CARDS_BELOW, console, error_console, stopping, table
 from procurewatch.commands.poll import failure_line, poll_source
 from procurewatch.commands.publish import build_site, serve_site
 from procurewatch.context import open_app
 from procurewatch.demo.recorded import RecordedUsaspending
 from procurewatch.demo.settings import LAST_DAY, demo_settings
 from procurewatch.settings import Settings
-from procurewatch.terminal import CARDS_BELOW, console, error_console, stopping, table
 from storage.models import StoredRecord
 from storage.reading.summaries import GroupBy, SpendRow, SummaryScope, spending
 from storage.search.agencies import short_agency

@@ -15,9 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from feeds.text import pluralize
+from procurewatch.command_line.terminal import console, plain
 from procurewatch.doctor import Finding, Result, examine
 from procurewatch.settings import Settings, SettingsError
-from procurewatch.terminal import console, plain
 from sources.registry import SOURCES
 
 SOMETHING_TO_DO = 1

@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 
 from feeds.text import pluralize
 from monitors.watchlist.model import Watchlist
+from procurewatch.command_line.query_options import QueryOptions, query_from_options, with_query_options
+from procurewatch.command_line.terminal import fail, fail_without_matches, whole_output
 from procurewatch.context import open_app
 from procurewatch.exports.data_package import MEDIA_TYPES, SUFFIX, data_package, export_notes
 from procurewatch.exports.formats import ExportFormat, export_bytes
@@ -22,9 +24,7 @@ from procurewatch.exports.sqlite_file import PUBLIC, write_sqlite
 from procurewatch.exports.story_pack import MAX_RECORDS, pack_bytes, pack_name
 from procurewatch.exports.xlsx import TooManyRows
 from procurewatch.query_coverage import coverage_notes
-from procurewatch.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.settings import Settings
-from procurewatch.terminal import fail, fail_without_matches, whole_output
 from storage.maintenance.files import whole_file
 from storage.models import MatchBand, StoredRecord
 from storage.reading.export_rows import RowType, with_bands

@@ -33,10 +33,10 @@ from procurewatch.backfills.vendors import (
     require_network,
     with_few_tries,
 )
+from procurewatch.command_line.terminal import console, following, plain, read_day, report_line, stopping, today
 from procurewatch.context import AppContext, disabled_reason, open_app
 from procurewatch.failures import FAILED, describe_failure
 from procurewatch.settings import Settings
-from procurewatch.terminal import console, following, plain, read_day, report_line, stopping, today
 from sources.base import Source
 from sources.registry import SOURCES
 from sources.usaspending.filters import EARLIEST

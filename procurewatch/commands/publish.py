@@ -17,9 +17,9 @@ import typer
 
 from feeds import urls
 from feeds.text import pluralize
+from procurewatch.command_line.terminal import STOPPED, console, fail, plain, stopping
 from procurewatch.context import AppContext, open_app
 from procurewatch.settings import Settings
-from procurewatch.terminal import STOPPED, console, fail, plain, stopping
 
 MAX_FAILED = 5  # files named in a message
 

@@ -14,11 +14,11 @@ from feeds.text import format_money, one_line, pluralize, shorten
 from monitors.matching.matcher import Matcher
 from monitors.runs.pipeline import RunContext
 from monitors.runs.rematch import rematch as run_rematch
+from procurewatch.command_line.query_options import read_vendor
+from procurewatch.command_line.terminal import console, fail, plain, stopping, table, whole_output
 from procurewatch.context import AppContext, open_app
-from procurewatch.query_options import read_vendor
 from procurewatch.reviews import InvalidScope, Scope, describe_effect, describe_subject, record_decision, review_subject
 from procurewatch.settings import Settings
-from procurewatch.terminal import console, fail, plain, stopping, table, whole_output
 from storage.database import server_time
 from storage.models import MatchBand, StoredRecord
 from storage.reading.records import actions_of, find_by_identifier

@@ -8,11 +8,19 @@ import typer
 from sqlalchemy.orm import Session
 
 from feeds.text import format_money, one_line
+from procurewatch.command_line.query_options import QueryOptions, query_from_options, with_query_options
+from procurewatch.command_line.terminal import (
+    AWARD_COLUMNS,
+    award_rows,
+    console,
+    fail_without_matches,
+    plain,
+    read_awards,
+    table,
+)
 from procurewatch.context import open_app
 from procurewatch.query_coverage import coverage_notes
-from procurewatch.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.settings import Settings
-from procurewatch.terminal import AWARD_COLUMNS, award_rows, console, fail_without_matches, plain, read_awards, table
 from storage.models import StoredRecord
 from storage.reading.export_rows import record_row
 from storage.reading.records import actions_of, evidence_of

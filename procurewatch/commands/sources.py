@@ -13,10 +13,10 @@ import typer
 from feeds.text import format_time, one_line
 from monitors.runs.status import RunReport
 from procurewatch.archives.backfill import Cluster, Workers, count_workers, plan_import, read_archives
+from procurewatch.command_line.terminal import console, following, plain, stopping, table
 from procurewatch.commands.poll import exit_with, run_and_report
 from procurewatch.context import AppContext, disabled_reason, open_app
 from procurewatch.settings import Settings
-from procurewatch.terminal import console, following, plain, stopping, table
 from sources.base import FileSource, Source
 from sources.registry import SOURCES
 from storage.models import RunStatus

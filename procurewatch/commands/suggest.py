@@ -14,9 +14,9 @@ from monitors.proposals.suggestions import MIN_SIGNALS, Suggestion, entry_of, su
 from monitors.watchlist.editor import HEADER, entry_text
 from monitors.watchlist.loader import load_watchlist
 from procurewatch.command_line.known import check_query
-from procurewatch.query_options import OPTION_HELP
+from procurewatch.command_line.query_options import OPTION_HELP
+from procurewatch.command_line.terminal import console, fail, table, whole_output
 from procurewatch.settings import Settings
-from procurewatch.terminal import console, fail, table, whole_output
 from storage.database import open_database
 from storage.search.query import InvalidQuery, read_query
 from storage.search.search import find_records

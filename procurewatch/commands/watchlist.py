@@ -24,11 +24,11 @@ from monitors.watchlist.model import Evidence, Kind, Portfolio, Strength, Vendor
 from monitors.watchlist.search_terms import search_names, search_phrases, search_short_names
 from monitors.watchlist.yaml_reader import Place, WatchlistError
 from procurewatch.command_line.known import known_id
+from procurewatch.command_line.query_options import read_vendor
+from procurewatch.command_line.terminal import FAILED, console, fail, plain, table, whole_output
 from procurewatch.commands.suggest import suggest
 from procurewatch.context import AppContext
-from procurewatch.query_options import read_vendor
 from procurewatch.settings import Settings
-from procurewatch.terminal import FAILED, console, fail, plain, table, whole_output
 from sources.errors import SourceError
 from sources.records import Award, Publication
 from sources.registry import SOURCES

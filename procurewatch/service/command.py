@@ -13,13 +13,13 @@ from rich.padding import Padding
 
 from feeds.text import format_time, one_line
 from monitors.runs.schedule import keep_running
+from procurewatch.command_line.terminal import FAILED, STOPPED, console, plain, stopping, table
 from procurewatch.commands.poll import selected_sources
 from procurewatch.commands.publish import Host, Port, SiteUrl, site_served
 from procurewatch.context import open_app
 from procurewatch.service.runner import Service
 from procurewatch.service.status import ServiceStatus, load_service_status
 from procurewatch.settings import Settings
-from procurewatch.terminal import FAILED, STOPPED, console, plain, stopping, table
 from storage.maintenance.processes import RunningProcess, registered
 
 Tick = Annotated[float, typer.Option(min=0.1, max=3600, help="Seconds between checks for due polls.")]

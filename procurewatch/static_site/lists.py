@@ -10,7 +10,7 @@ from itertools import groupby
 from sqlalchemy.orm import Session
 
 from feeds import urls
-from feeds.pages.record_list import (
+from feeds.pages.lists.records import (
     ListLink,
     RecordList,
     render_list_of_lists,

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from feeds import urls
 from feeds.entries.entry import Entry, entry_for
 from feeds.pages.coverage import coverage_lines
-from feeds.pages.feed_list import FeedRow
+from feeds.pages.lists.feeds import FeedRow
 from feeds.pages.page_context import PageContext
 from feeds.urls import FeedKind
 from monitors.watchlist.model import Kind

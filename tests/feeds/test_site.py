@@ -13,8 +13,8 @@ from feeds.entries.entry import entry_for
 from feeds.feed import feed_id
 from feeds.formats.opml import RSS_URL
 from feeds.pages.award import RecordPage, render_award
-from feeds.pages.feed_list import FeedRow, render_feed_list
-from feeds.pages.index import render_index
+from feeds.pages.lists.feeds import FeedRow, render_feed_list
+from feeds.pages.lists.home import render_index
 from feeds.pages.page_context import PageContext
 from feeds.site import SiteFeeds
 from feeds.urls import FeedFormat, FeedKind, award_page_name, award_path, event_path, feed_path

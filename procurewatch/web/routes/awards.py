@@ -13,7 +13,7 @@ from feeds import urls
 from feeds.entries.entry import entry_for
 from feeds.entries.matches import category_label, published_matches, record_label
 from feeds.pages.award import LinkedRecord, RecordPage, ReviewChoice, render_award
-from feeds.pages.feed_list import FeedRow, RecordFeed
+from feeds.pages.lists.feeds import FeedRow, RecordFeed
 from feeds.site import SiteFeeds
 from feeds.text import one_line
 from feeds.urls import FEED_TYPES, FeedFormat, FeedKind

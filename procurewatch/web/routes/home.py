@@ -12,8 +12,8 @@ from feeds import urls
 from feeds.entries.matches import category_label
 from feeds.entries.source_health import health_line
 from feeds.pages.charts import is_possible_year
-from feeds.pages.feed_list import FeedRow, render_feed_list
-from feeds.pages.index import Overview, render_index
+from feeds.pages.lists.feeds import FeedRow, render_feed_list
+from feeds.pages.lists.home import Overview, render_index
 from feeds.urls import FeedKind
 from monitors.watchlist.model import Kind
 from procurewatch.named_feeds import EXPIRING_TITLE

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from feeds import urls
 from feeds.entries.matches import category_label
-from feeds.pages.record_list import ListLink
+from feeds.pages.lists.records import ListLink
 from feeds.pages.subject import MAX_SINCE, Breakdown, BuyingAgency, KnownAs, SubjectPage, render_subject
 from feeds.pages.timeline import TimelineItem, timeline_item
 from feeds.urls import FeedKind, SubjectKind

@@ -140,7 +140,10 @@ select
   e.kind,
   e.amount,
   e.signed,
-  (select group_concat(m.vendor_name, '; ') from matches as m where m.record_key = e.record_key) as vendors,
+  (
+    select group_concat(m.vendor_name, '; ') from matches as m
+    where m.record_key = e.record_key and m.entry_kind = 'vendor'
+  ) as vendors,
   a.recipient_name as recipient,
   a.sub_agency_name as bought_by,
   a.description,

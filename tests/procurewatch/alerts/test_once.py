@@ -1,4 +1,4 @@
-"""At least once, and told once: a sender that is killed, and two that send at the same time, in real processes."""
+"""An alert is sent at least once and recorded once, if its sender is killed and if two processes send at once."""
 
 from __future__ import annotations
 

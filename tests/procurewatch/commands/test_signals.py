@@ -67,7 +67,7 @@ def test_a_signal_ends_serve(tmp_path: Path, number: signal.Signals) -> None:
 
 STUCK = """
 import time
-import procurewatch.commands.sources as module, procurewatch.terminal as terminal
+import procurewatch.commands.sources as module, procurewatch.command_line.terminal as terminal
 terminal.MAX_STOP_SECONDS = 0.1
 def never_ending(*given, **named):
     print("reading", flush=True)

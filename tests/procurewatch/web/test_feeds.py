@@ -268,7 +268,7 @@ def test_an_award_has_a_feed_of_its_own(database: Database, tmp_path: Path) -> N
     feed = feedparser.parse(answers[FeedFormat.ATOM].content).feed
     assert feed.title == f"Procurewatch: award {CLEARVIEW.piid}, CLEARVIEW AI, INC."
     assert feed.link == f"{base}{path}.html"
-    assert not [link for link in feed.links if link.rel == "hub"], "no hub is told of it"
+    assert not [link for link in feed.links if link.rel == "hub"], "the hub is not notified of this feed"
 
 
 def test_the_feed_of_an_award_moves_with_its_key(database: Database, tmp_path: Path) -> None:

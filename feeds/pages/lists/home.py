@@ -14,7 +14,7 @@ from feeds.entries.entry import Entry
 from feeds.entries.matches import category_label
 from feeds.pages.charts import Chart, is_possible_year, share, years_chart
 from feeds.pages.compare import table_url
-from feeds.pages.feed_list import FeedRow
+from feeds.pages.lists.feeds import FeedRow
 from feeds.pages.page_context import PageContext
 from feeds.urls import COMPARE
 from storage.models import StoredRecord

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,7 +32,12 @@ WAIT_SECONDS = 60
 
 
 class InProcess:
-    """Runs the hub's tasks in threads, in place of Celery with its broker."""
+    """Runs the hub's tasks one after the other in a thread, as one worker of Celery does.
+
+    The hub's SQLite file loses changes that several tasks make at once.
+    """
+
+    worker = ThreadPoolExecutor(1)
 
     def task(self, *, bind: bool = False, **_options: object) -> Callable[[Callable[..., object]], InProcess]:
         def decorated(run: Callable[..., object]) -> InProcess:
@@ -42,7 +48,7 @@ class InProcess:
         return decorated
 
     def delay(self, *args: object) -> None:
-        threading.Thread(target=self.run, args=args).start()
+        self.worker.submit(self.run, *args)
 
     run: Callable[..., object]
 

@@ -137,5 +137,5 @@ def _subject(items: Sequence[DigestItem], frame: DigestFrame, vendors: Iterable[
 
 
 def _troubles(health: Sequence[SourceHealth], titles: Mapping[str, str]) -> tuple[str, ...]:
-    told = ((titles.get(each.source, each.source), describe_trouble(each)) for each in health)
-    return tuple(one_line(f"{title}: {trouble}") for title, trouble in told if trouble)
+    troubles = ((titles.get(each.source, each.source), describe_trouble(each)) for each in health)
+    return tuple(one_line(f"{title}: {trouble}") for title, trouble in troubles if trouble)

@@ -172,7 +172,7 @@ def _rows_of(payload: Payload) -> list[Fields]:
     return rows
 
 
-@lru_cache(maxsize=8)  # one answer tells of up to a thousand documents, which are read one by one
+@lru_cache(maxsize=8)  # one response has up to a thousand documents, which are read one by one
 def _rows_by_key(document: Document, source: str) -> Mapping[str, Fields]:
     """Return the rows of an answer. Raises `SourceChanged` or `InvalidRecord`."""
     results = read_json(document, source).get("results")

@@ -37,7 +37,7 @@ def due_events(session: Session, subscription: Subscription, min_change: Decimal
     `min_change` is that of feeds, for searches that do not have their own.
     """
     since = max(subscription.position - GRACE, subscription.begins)
-    told = exists().where(
+    sent = exists().where(
         col(AlertedEventRow.subscription_id) == subscription.id, col(AlertedEventRow.event_id) == col(EventRow.id)
     )
     wanted = or_(
@@ -45,7 +45,7 @@ def due_events(session: Session, subscription: Subscription, min_change: Decimal
         and_(_is_about_what_was_sent(subscription.id), *_corrections(session, subscription)),
     )
     published = (col(EventRow.is_published).is_(True), col(EventRow.part_of) == "")
-    query = select(col(EventRow.id)).where(*published, col(EventRow.first_seen) >= since, wanted, ~told)
+    query = select(col(EventRow.id)).where(*published, col(EventRow.first_seen) >= since, wanted, ~sent)
     return list(session.scalars(query.order_by(*feed_order(dialect_of(session)))))
 
 

@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 
 from feeds.entries.titles import title_for
 from feeds.text import format_time, one_line, pluralize
-from procurewatch.alerts.channel import InvalidAddress, Refused, Undelivered
-from procurewatch.alerts.channels import channel_of, read_address
+from procurewatch.alerts.channels.channel import InvalidAddress, Refused, Undelivered
+from procurewatch.alerts.channels.kinds import channel_of, read_address
 from procurewatch.alerts.messages import describe, subject_titles
 from procurewatch.alerts.preview import DAYS, preview, unsaved
 from procurewatch.alerts.schedule import describe_state

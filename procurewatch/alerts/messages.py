@@ -12,7 +12,7 @@ from feeds.digests.contents import DigestFrame
 from feeds.digests.digest import make_digest
 from feeds.entries.entry import entry_for
 from feeds.urls import SEARCH, award_path, permalink, site_url
-from procurewatch.alerts.channel import Message
+from procurewatch.alerts.channels.channel import Message
 from procurewatch.alerts.links import how_to_stop, manage_url
 from procurewatch.context import AppContext
 from procurewatch.named_feeds import all_named_feeds

@@ -16,9 +16,10 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from feeds.text import one_line, pluralize
-from procurewatch.alerts.channel import Message, Refused, Undelivered, without_secrets
-from procurewatch.alerts.channels import channel_of
+from procurewatch.alerts.channels.channel import Message, Refused, Undelivered, without_secrets
+from procurewatch.alerts.channels.kinds import channel_of
 from procurewatch.alerts.messages import make_message
+from procurewatch.alerts.notice import send_notice
 from procurewatch.alerts.schedule import next_time
 from procurewatch.context import AppContext
 from procurewatch.logs import DEBUG_LOG
@@ -218,6 +219,7 @@ def _message(app_context: AppContext, subscription: Subscription, delivery: Deli
 def _note(app_context: AppContext, subscription: Subscription, delivery: Delivery, result: _Result) -> None:
     """Store how an attempt ended, and disable the subscription after a final failure."""
     tries, error = delivery.attempts + 1, result.error
+    reason = f"{error} (after {pluralize(tries, 'try', 'tries')})"
     with app_context.database.writing() as session:
         now = server_time(session)
         end_attempt(
@@ -230,10 +232,11 @@ def _note(app_context: AppContext, subscription: Subscription, delivery: Deliver
             sent=now if result.state is DeliveryState.SENT else None,
         )
         if result.is_final:
-            disable_subscription(session, subscription.id, f"{error} (after {pluralize(tries, 'try', 'tries')})", now)
+            disable_subscription(session, subscription.id, reason, now)
     facts = {"subscription": subscription.id, "delivery": delivery.id, "tries": tries}
     if result.is_final:
         log.error("an alert is disabled, because its channel failed", reason=error, **facts)
+        send_notice(app_context, subscription, reason)
     elif error:
         log.warning("an alert could not be sent; it is tried again", reason=error, **facts)
     else:

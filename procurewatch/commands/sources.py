@@ -12,6 +12,7 @@ import typer
 
 from feeds.text import format_time, one_line
 from monitors.runs.status import RunReport
+from procurewatch.alerts.problems import alert_problems
 from procurewatch.archives.backfill import Cluster, Workers, count_workers, plan_import, read_archives
 from procurewatch.command_line.terminal import console, following, plain, stopping, table
 from procurewatch.commands.poll import exit_with, run_and_report
@@ -27,7 +28,7 @@ COLUMNS = ("Source", "State", "Last good poll", "Last status", "Rows (usual)", "
 
 
 def sources(context: typer.Context) -> None:
-    """Show the health of each source: last good poll, rows found, quota left."""
+    """Show the health of each source: last good poll, rows found, quota left; and the alerts that fail."""
     settings: Settings = context.obj
     with open_app(settings) as app_context:
         with app_context.database.reading() as session:
@@ -36,10 +37,13 @@ def sources(context: typer.Context) -> None:
                 (source, load_health(session, source.name, limits.get(source.name, timedelta.max)))
                 for source in SOURCES.values()
             ]
+            alerts = list(alert_problems(session))
         console().print(table("Sources", COLUMNS, [_row(app_context, source, how) for source, how in health]))
         for source, how in health:
             for line in _lines(app_context, source, how):
                 console().print(plain(line))
+        for line in alerts:
+            console().print(plain(line))
 
 
 def _row(app_context: AppContext, source: Source, how: SourceHealth) -> tuple[str, ...]:

@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from feeds.entries.source_health import describe_trouble, future_events_line
-from feeds.text import format_time, pluralize
+from feeds.text import format_time
 from monitors.runs.schedule import due_at
+from procurewatch.alerts.problems import alert_problems
 from procurewatch.context import AppContext
 from sources.base import Source
 from storage.alerts.deliveries import pending_deliveries
-from storage.alerts.models import SubscriptionState
 from storage.alerts.subscriptions import list_subscriptions
 from storage.database import server_time, shown_url
 from storage.maintenance.admin import database_size
@@ -23,7 +23,6 @@ from storage.maintenance.processes import RunningProcess, list_processes
 from storage.reading.source_health import count_future_events, load_health
 
 NOT_RUNNING = "`procurewatch run` is not running on this database, so nothing is polled and no alerts are sent"
-MAX_ATTEMPTS = 3  # tries of a message; after more, it is a problem that it is not sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,19 +69,10 @@ def load_service_status(app_context: AppContext) -> ServiceStatus:
         now = server_time(session)
         processes = list_processes(session, now)
         sources = [_source_state(app_context, session, source, now) for source in app_context.sources]
-        subscriptions = list_subscriptions(session)
-        pending = pending_deliveries(session)
+        subscriptions, pending = list_subscriptions(session), pending_deliveries(session)
         problems = [*_process_problems(processes), *_source_problems(sources)]
         problems += filter(None, [future_events_line(count_future_events(session, now))])
-    for each in subscriptions:
-        if each.state(now) is SubscriptionState.DISABLED:
-            problems.append(
-                f"alert {each.id}{f' ({each.title})' if each.title else ''} is disabled: {each.disabled_reason}"
-            )
-    for message in pending:
-        if message.attempts >= MAX_ATTEMPTS:
-            tries = pluralize(message.attempts, "try", "tries")
-            problems.append(f"alert {message.subscription_id}: not sent after {tries}: {message.error}")
+        problems += alert_problems(session)
     return ServiceStatus(
         now=now,
         processes=processes,

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.alerts.models import DeliveryState, Subscription
-from storage.models import EventKind, StoredEvent
+from storage.models import MILESTONES, EventKind, StoredEvent
 from storage.reading.events import load_events
 from storage.search.filters import withdrawn_filter
 from storage.search.query import Query
@@ -29,6 +29,8 @@ GRACE = timedelta(hours=1)
 WITHDRAWALS = (EventKind.WITHDRAWN, EventKind.FIRST_PURCHASE_WITHDRAWN)
 # What corrects earlier events: news to everybody who was sent one of them, whatever else they search for.
 CORRECTIONS = (EventKind.CORRECTED, EventKind.DELETED, EventKind.RENUMBERED, EventKind.NOTICE_WITHDRAWN)
+# What may be an entry: also what only those searches find that name it, such as the end of a contract.
+ENTRIES = tuple(kind for kind in EventKind if kind not in MILESTONES)
 
 
 def due_events(session: Session, subscription: Subscription, min_change: Decimal) -> list[str]:
@@ -76,7 +78,7 @@ def events_of_delivery(session: Session, subscription: Subscription, delivery_id
     """Return the events of a message, in the order of feeds, without those that were withdrawn since it was stored."""
     dialect = dialect_of(session)
     search = subscription.search
-    holds = event_conditions(Query(vendor=search.vendor, category=search.category), dialect)
+    holds = event_conditions(Query(vendor=search.vendor, category=search.category, event=ENTRIES), dialect)
     own = select(col(AlertedEventRow.event_id)).where(col(AlertedEventRow.delivery_id) == delivery_id)
     corrects = col(EventRow.kind).in_((*WITHDRAWALS, *CORRECTIONS))
     query = select(EventRow).where(col(EventRow.id).in_(own), or_(and_(*holds), corrects))
@@ -86,12 +88,12 @@ def events_of_delivery(session: Session, subscription: Subscription, delivery_id
 def award_event_conditions(session: Session, award_key: str) -> list[ColumnElement[bool]]:
     """Return the conditions that narrow a select over `EventRow` to what feeds carry about an award.
 
-    That includes what the publications that are linked with it say, and what it did under former keys.
+    That includes what the publications that are linked with it say, what it did under former keys, and its end.
     """
     key = session.scalar(select(col(RenumberedRow.new_key)).where(col(RenumberedRow.old_key) == award_key)) or award_key
     linked = select(col(LinkRow.record_key)).where(col(LinkRow.award_key) == key)
     return [
-        *event_conditions(Query(), dialect_of(session), in_period=True),
+        *event_conditions(Query(event=ENTRIES), dialect_of(session), in_period=True),
         or_(col(EventRow.record_key) == key, col(EventRow.record_key).in_(linked)),
     ]
 

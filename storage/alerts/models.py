@@ -49,7 +49,7 @@ class DeliveryState(StrEnum):
 class Subscription:
     """What somebody wants to be sent, and how far it was; fields as in `storage.tables.SubscriptionRow`.
 
-    `address` and `secret` are secrets; `procurewatch.alerts.channel.Channel.shown` returns the part that is not.
+    `address` and `secret` are secrets; `shown` of `procurewatch.alerts.channels` returns the part that is not.
     """
 
     id: int

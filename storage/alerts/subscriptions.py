@@ -55,6 +55,12 @@ def list_subscriptions(session: Session) -> list[Subscription]:
     return [_view(row) for row in session.scalars(select(SubscriptionRow).order_by(col(SubscriptionRow.id)))]
 
 
+def disabled_subscriptions(session: Session) -> list[Subscription]:
+    """Return the subscriptions whose channel failed too often, oldest first."""
+    query = select(SubscriptionRow).where(col(SubscriptionRow.disabled_at).is_not(None))
+    return [_view(row) for row in session.scalars(query.order_by(col(SubscriptionRow.id)))]
+
+
 def load_subscription(session: Session, subscription_id: int) -> Subscription | None:
     """Return a subscription, `None` if there is none with this number."""
     row = session.get(SubscriptionRow, subscription_id)

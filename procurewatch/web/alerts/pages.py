@@ -13,8 +13,8 @@ from starlette.background import BackgroundTask
 
 from feeds.pages.alerts import AlertForm, render_add, render_alert, render_alerts
 from feeds.text import clean, one_line
-from procurewatch.alerts.channel import InvalidAddress, Refused, Undelivered
-from procurewatch.alerts.channels import read_address
+from procurewatch.alerts.channels.channel import InvalidAddress, Refused, Undelivered
+from procurewatch.alerts.channels.kinds import read_address
 from procurewatch.alerts.messages import describe, make_message, subject_titles
 from procurewatch.alerts.preview import preview, unsaved
 from procurewatch.alerts.sending import send_due, send_test

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from feeds.entries.titles import title_for
 from feeds.pages.alerts import MUTES, AlertView, PreviewLine, PreviewView
 from feeds.urls import SEARCH, award_path
-from procurewatch.alerts.channels import channel_of
+from procurewatch.alerts.channels.kinds import channel_of
 from procurewatch.alerts.messages import describe
 from procurewatch.alerts.preview import Preview
 from procurewatch.alerts.schedule import describe_state

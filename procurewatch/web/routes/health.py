@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import anyio
@@ -16,6 +16,7 @@ from feeds.entries.source_health import describe_trouble, future_events_line
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import CROSS_ORIGIN, preflight
 from procurewatch.web.security.guard import RETRY_SECONDS
+from storage.alerts.subscriptions import disabled_subscriptions
 from storage.database import server_time
 from storage.errors import describe_error
 from storage.reading.records import load_publication_version
@@ -25,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 READ = ["GET", "HEAD"]
 PATHS = ("/health", "/health/live", "/health/ready", "/health/sources/{name}")
+MAX_NUMBERS = 10  # of alerts that are named
 SECONDS = 5  # after which a database that does not answer counts as away
 
 
@@ -55,7 +57,7 @@ def router(context: WebContext) -> APIRouter:
 
     @routes.api_route("/health", methods=READ)
     async def health() -> Response:
-        """Whether each source is available now."""
+        """Whether each source is available now, and each alert can be sent."""
         return await answer("ok", lambda: _all_sources(context))
 
     @routes.api_route("/health/sources/{name}", methods=READ)
@@ -81,10 +83,21 @@ def _ready(context: WebContext) -> Response:
 def _all_sources(context: WebContext) -> Response:
     with context.database.reading() as session:
         found = [load_health(session, name, limit) for name, limit in context.app.silences.items()]
-        problem = future_events_line(count_future_events(session, server_time(session)))
+        future = future_events_line(count_future_events(session, server_time(session)))
+        disabled = [alert.id for alert in disabled_subscriptions(session)]
     sources = [_source(context, health) for health in found]
+    problem = "; ".join(filter(None, (future, _disabled_line(disabled))))
     is_ok = not problem and not any(source["problem"] for source in sources)
-    return _answer({"ok": is_ok, "problem": problem, "sources": sources})
+    return _answer({"ok": is_ok, "problem": problem, "disabled_alerts": disabled, "sources": sources})
+
+
+def _disabled_line(numbers: Sequence[int]) -> str:
+    """Return that alerts are disabled, by number: what they are about and where they go is for the operator only."""
+    if not numbers:
+        return ""
+    shown = ", ".join(map(str, numbers[:MAX_NUMBERS])) + (" and others" if len(numbers) > MAX_NUMBERS else "")
+    state = "alert {} is" if len(numbers) == 1 else "alerts {} are"
+    return f"{state.format(shown)} disabled, because messages could not be sent"
 
 
 def _one_source(context: WebContext, name: str) -> Response:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from procurewatch.alerts.apprise_channel import MAX_TEXT, AppriseChannel, chat_text
-from procurewatch.alerts.channel import InvalidAddress
+from procurewatch.alerts.channels.apprise_channel import MAX_TEXT, AppriseChannel, chat_text
+from procurewatch.alerts.channels.channel import InvalidAddress
 from procurewatch.alerts.messages import make_message
 from procurewatch.alerts.sending import SendReport, send_due
 from storage.alerts.models import ChannelKind, DeliveryState

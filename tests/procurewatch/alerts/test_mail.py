@@ -18,9 +18,9 @@ import pytest
 
 from feeds.digests.contents import DigestFrame
 from feeds.digests.digest import make_digest
-from procurewatch.alerts.channel import InvalidAddress, Message, Refused, Undelivered
+from procurewatch.alerts.channels.channel import InvalidAddress, Message, Refused, Undelivered
+from procurewatch.alerts.channels.mail import MailChannel
 from procurewatch.alerts.links import manage_url
-from procurewatch.alerts.mail import MailChannel
 from procurewatch.context import AppContext
 from procurewatch.settings import Settings
 from storage.alerts.models import ChannelKind, Rhythm, Subscription

@@ -30,6 +30,7 @@ from tests.procurewatch.alerts.receiver import (
     publish,
     reload,
 )
+from tests.procurewatch.alerts.smtp_server import Mailbox, smtp_server
 from tests.records import CLEARVIEW_AT_FIRST, CLEARVIEW_FORENSIC
 from tests.storage.alerts.helpers import reject
 
@@ -130,6 +131,41 @@ def test_a_receiver_that_is_gone_disables_the_alert_at_once(sqlite_app: AppConte
     publish(sqlite_app.database, CLEARVIEW_FORENSIC)
     assert send_due(sqlite_app) == SendReport(failed=1, disabled=(alert.id,))
     assert len(receiver.requests) == 1
+
+
+def test_whoever_runs_it_gets_a_mail_when_an_alert_is_disabled(tmp_path: Path, receiver: Receiver) -> None:
+    mailbox = Mailbox()
+    with smtp_server(mailbox) as port:
+        mail = {"host": "127.0.0.1", "port": port, "security": "none", "sender": "alerts@example.org"}
+        site = "https://watch.example.org"
+        for folder, settings in (
+            ("mail", {"mail": mail, "contact": "newsroom@example.org", "site_url": site}),
+            ("web", {"mail": mail, "contact": "https://example.org/@newsroom"}),
+            ("none", {"contact": "newsroom@example.org"}),
+        ):
+            with app_context_at(tmp_path / folder, **settings) as app:
+                alert = add_alert(app.database, f"{receiver.base_url}/410/secret-path", vendor="clearview-ai")
+                publish(app.database, CLEARVIEW_FORENSIC)
+                assert send_due(app) == SendReport(failed=1, disabled=(alert.id,))
+                assert send_due(app) == NOTHING
+    [notice] = mailbox.mails
+    assert mailbox.recipients == ["newsroom@example.org"]
+    assert notice["Subject"] == f"Alert {alert.id} is disabled: records about Clearview AI"
+    text = notice.get_content()
+    assert 'HTTP 410 {"ok": true} (after 1 try)' in text
+    assert f"    procurewatch alerts resume {alert.id}" in text
+    assert f"{site}/alerts/{alert.id}" in text
+    assert "secret-path" not in text
+
+
+def test_a_notice_that_cannot_be_sent_changes_nothing(tmp_path: Path, receiver: Receiver) -> None:
+    mailbox = Mailbox(rcpt_answer="550 no such user")
+    with smtp_server(mailbox) as port:
+        mail = {"host": "127.0.0.1", "port": port, "security": "none", "sender": "alerts@example.org"}
+        with app_context_at(tmp_path, mail=mail, contact="newsroom@example.org") as app:
+            alert = add_alert(app.database, f"{receiver.base_url}/410")
+            publish(app.database, CLEARVIEW_FORENSIC)
+            assert send_due(app) == SendReport(failed=1, disabled=(alert.id,))
 
 
 def test_a_receiver_may_ask_to_wait(sqlite_app: AppContext, receiver: Receiver) -> None:

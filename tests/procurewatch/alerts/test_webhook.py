@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from procurewatch.alerts import webhook
-from procurewatch.alerts.channel import InvalidAddress, without_secrets
+from procurewatch.alerts.channels import webhook
+from procurewatch.alerts.channels.channel import InvalidAddress, without_secrets
+from procurewatch.alerts.channels.webhook import WebhookChannel
 from procurewatch.alerts.sending import SendReport, send_due
-from procurewatch.alerts.webhook import WebhookChannel
 from procurewatch.context import AppContext
 from sources.http.client import Timeouts
 from tests.procurewatch.alerts.receiver import Receiver, add_alert, app_context_at, log_of, publish

@@ -84,7 +84,9 @@ def test_what_is_wrong_with_sources_and_alerts_is_a_problem(tmp_path: Path) -> N
                 disable_subscription(session, given.id, "HTTP 410", now)
         found = state(tmp_path, 1)
         assert found["problems"][0].startswith("USAspending is being polled for the first time, since ")
-        assert found["problems"][1] == f"alert {given.id} (palantir) is disabled: HTTP 410"
+        line = f"alert {given.id} (palantir) is disabled: HTTP 410; `alerts resume {given.id}` tries again"
+        assert found["problems"][1] == line
+        assert line in run(tmp_path, "sources", base_url="http://127.0.0.1:9").stdout.replace("\n", " ")
         assert "polling USAspending" in found["processes"][0]["doing"]
 
 

@@ -10,9 +10,11 @@ import feedparser
 import httpx
 from httpx import Client
 
+from storage.alerts.subscriptions import disable_subscription, resume_subscription
 from storage.database import MAX_CONNECTIONS, Database
 from storage.models import RunStatus
 from storage.tables import RunRow
+from tests.procurewatch.alerts.receiver import add_alert
 from tests.records import CLEARVIEW, match
 from tests.storage.database_helpers import save
 
@@ -66,6 +68,23 @@ def test_dates_in_the_future_are_a_problem(made: tuple[Client, Database]) -> Non
     assert answer["sources"][0]["problem"] == ""
     assert " events are dated in the future: a clock was wrong" in answer["problem"]
     assert not answer["ok"]
+
+
+def test_a_disabled_alert_is_a_problem_and_its_address_is_not_shown(made: tuple[Client, Database]) -> None:
+    client, database = made
+    poll(database, datetime.now(UTC))
+    alerts = [add_alert(database, "https://example.org/secret-path") for _ in range(2)]
+    for count, state in ((1, "alert 1 is"), (2, "alerts 1, 2 are")):
+        with database.writing() as session:
+            disable_subscription(session, alerts[count - 1].id, "HTTP 404 secret-path", datetime.now(UTC))
+        answer = client.get("/health")
+        assert answer.json()["problem"] == f"{state} disabled, because messages could not be sent"
+        assert (answer.json()["ok"], answer.json()["disabled_alerts"]) == (False, [1, 2][:count])
+        assert "secret-path" not in answer.text
+    with database.writing() as session:
+        for alert in alerts:
+            resume_subscription(session, alert.id, datetime.now(UTC))
+    assert client.get("/health").json()["ok"]
 
 
 def test_health_is_answered_while_all_threads_of_the_pages_wait(made: tuple[Client, Database]) -> None:

@@ -16,6 +16,7 @@ from storage.database import Database
 from storage.models import EventKind, record_subject
 from storage.tables import EventRow, SubscriptionRow
 from storage.writing.reviews import Decision, ReviewDecision, import_decisions
+from storage.writing.runs import publish_expiring
 from storage.writing.save import save_publication
 from tests.records import (
     BABEL,
@@ -162,6 +163,24 @@ def test_an_alert_follows_an_award_and_what_is_linked_with_it(database: Database
     with database.reading() as session:
         assert len(past_events(session, alert, SEEN, LATER_STILL, Decimal(0))) == 2
         assert past_events(session, alert, LATER_STILL, LATER_STILL + HOUR, Decimal(0)) == []
+
+
+def test_the_end_of_a_contract_is_due_for_whoever_follows_it_or_asks_for_ends(database: Database) -> None:
+    following, asking = add(database, award_key=CLEARVIEW_FORENSIC.key), add(database, "event=expiring")
+    about_vendor = add(database, "vendor=clearview-ai")
+    ending = replace(CLEARVIEW_FORENSIC, ends=LATER_STILL.date() + timedelta(days=30))
+    save(database, ending, match(ending), now=LATER)
+    with database.writing() as session:
+        assert publish_expiring(session, LATER_STILL) == 1
+    end, new = (EventKind.EXPIRING.value, ending.key), (NEW, ending.key)
+    assert (due(database, following), due(database, asking), due(database, about_vendor)) == ([end, new], [end], [new])
+    for alert, expected in ((following, [end[0], NEW]), (asking, [end[0]])):
+        message = deliver(database, alert, LATER_STILL, DeliveryState.PENDING)
+        with database.reading() as session:
+            assert [event.kind for event in events_of_delivery(session, alert, message)] == expected
+    reject(database, ending.key, LATER_STILL + HOUR)
+    with database.reading() as session:
+        assert events_of_delivery(session, asking, message) == []
 
 
 def test_an_alert_follows_an_award_that_gets_another_number(database: Database) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from feeds.text import one_line, shorten
-from procurewatch.alerts.channel import InvalidAddress, Message, Refused, Undelivered
+from procurewatch.alerts.channels.channel import InvalidAddress, Message, Refused, Undelivered
 from procurewatch.alerts.links import manage_url
 from procurewatch.settings import MailSettings
 
@@ -70,14 +70,16 @@ class MailChannel:
         """
         if not self._mail.is_on:
             raise Undelivered(NOT_SET_UP)
-        written = write_mail(message, sender=self._mail.sender, base_url=self._base_url)
-        server = _connect(self._mail)
-        try:
-            return _transfer(server, written, self._mail.host)
-        finally:
-            with suppress(smtplib.SMTPException, OSError):  # what was accepted stays accepted
-                server.quit()
-            server.close()
+        return _deliver(self._mail, write_mail(message, sender=self._mail.sender, base_url=self._base_url))
+
+    def notify(self, address: str, subject: str, text: str) -> str:
+        """Send a plain text to whoever runs the program; return the server's answer. Raises as `send`."""
+        written = EmailMessage(policy=POLICY)
+        written["From"], written["To"] = _from(self._mail.sender), Address(addr_spec=checked_address(address))
+        written["Subject"], written["Date"] = one_line(subject).replace("=?", "= ?"), datetime.now(UTC)
+        written["Auto-Submitted"] = "auto-generated"
+        written.set_content(text, cte="quoted-printable")
+        return _deliver(self._mail, written)
 
 
 def checked_address(address: str) -> str:
@@ -97,7 +99,7 @@ def write_mail(message: Message, *, sender: str, base_url: str) -> EmailMessage:
     """Return a message as a mail. Sent again, it has the same Message-ID, by which mail servers drop duplicates."""
     domain = sender.rpartition("@")[2].strip("> ")
     written = EmailMessage(policy=POLICY)
-    written["From"] = sender if "<" in sender else Address("Procurewatch", addr_spec=sender)
+    written["From"] = _from(sender)
     written["To"] = Address(addr_spec=message.subscription.address)
     written["Subject"] = one_line(message.subject).replace("=?", "= ?")  # else it would be decoded, line breaks too
     written["Date"] = datetime.now(UTC)
@@ -111,6 +113,21 @@ def write_mail(message: Message, *, sender: str, base_url: str) -> EmailMessage:
     written.set_content(message.text, cte="quoted-printable")
     written.add_alternative(message.html, subtype="html", cte="quoted-printable")
     return written
+
+
+def _from(sender: str) -> str | Address:
+    return sender if "<" in sender else Address("Procurewatch", addr_spec=sender)
+
+
+def _deliver(mail: MailSettings, written: EmailMessage) -> str:
+    """Send a mail; return the server's answer. Raises `Undelivered` or `Refused`."""
+    server = _connect(mail)
+    try:
+        return _transfer(server, written, mail.host)
+    finally:
+        with suppress(smtplib.SMTPException, OSError):  # what was accepted stays accepted
+            server.quit()
+        server.close()
 
 
 def _connect(mail: MailSettings) -> smtplib.SMTP:

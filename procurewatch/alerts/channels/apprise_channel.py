@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from feeds.text import excerpt, one_line
-from procurewatch.alerts.channel import InvalidAddress, Message, Undelivered, without_secrets
+from procurewatch.alerts.channels.channel import InvalidAddress, Message, Undelivered, without_secrets
 from procurewatch.context import AppContext
 
 SECONDS = 15.0  # for the service
@@ -20,13 +20,13 @@ STOPPING_SECONDS = 5.0  # instead, if the program is to stop
 SLICE = 0.25
 MAX_TEXT = 1500  # characters: Discord takes 2,000, Telegram and ntfy 4,096
 PRIVATE = "private network"
-FOLDER = Path(__file__).parents[2]  # of the package
-PROGRAM = "from procurewatch.alerts.apprise_worker import main; main()"
+FOLDER = Path(__file__).parents[3]  # of the package
+PROGRAM = "from procurewatch.alerts.channels.apprise_worker import main; main()"
 ALLOW = "set alerts_to_private_addresses to allow it"
 
 
 class AppriseChannel:
-    """Sends short texts with links; see `procurewatch.alerts.channel.Channel`."""
+    """Sends short texts with links; see `procurewatch.alerts.channels.channel.Channel`."""
 
     def __init__(self, app_context: AppContext) -> None:
         self._app = app_context

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pkgutil import resolve_name
 
-from procurewatch.alerts.channel import Channel, InvalidAddress
+from procurewatch.alerts.channels.channel import Channel, InvalidAddress
 from procurewatch.context import AppContext
 from storage.alerts.models import ChannelKind
 
 CHANNELS = {
-    ChannelKind.EMAIL: "procurewatch.alerts.mail:MailChannel",
-    ChannelKind.APPRISE: "procurewatch.alerts.apprise_channel:AppriseChannel",
-    ChannelKind.WEBHOOK: "procurewatch.alerts.webhook:WebhookChannel",
+    ChannelKind.EMAIL: "procurewatch.alerts.channels.mail:MailChannel",
+    ChannelKind.APPRISE: "procurewatch.alerts.channels.apprise_channel:AppriseChannel",
+    ChannelKind.WEBHOOK: "procurewatch.alerts.channels.webhook:WebhookChannel",
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from feeds.text import excerpt
-from procurewatch.alerts.channel import InvalidAddress, Message, Refused, Undelivered, without_secrets
+from procurewatch.alerts.channels.channel import InvalidAddress, Message, Refused, Undelivered, without_secrets
 from procurewatch.context import AppContext
 from sources.http.client import Timeouts
 from sources.http.post import NotSent, PostResponse, post_once
@@ -25,7 +25,7 @@ ALLOW = "set alerts_to_private_addresses to allow it"
 
 
 class WebhookChannel:
-    """Posts messages; see `procurewatch.alerts.channel.Channel`."""
+    """Posts messages; see `procurewatch.alerts.channels.channel.Channel`."""
 
     def __init__(self, app_context: AppContext) -> None:
         self._app = app_context

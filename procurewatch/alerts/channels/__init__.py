@@ -1,0 +1,1 @@
+"""The channels of alerts: e-mail, everything that Apprise knows, and webhooks."""

@@ -84,6 +84,7 @@ def ocid_of(prefix: str, key: str) -> str:
 
 
 def _award(record: StoredRecord, actions: Sequence[StoredAction], documents: Sequence[Json]) -> Json:
+    actions = [action for action in actions if action.removed is None]
     amendments = [_amendment(action) for action in actions if action.modification not in ("", "0")]
     exercised = _value(record, record.exercised if record.exercised is not None else record.obligated)
     award = {
@@ -110,6 +111,7 @@ def _award(record: StoredRecord, actions: Sequence[StoredAction], documents: Seq
         "value": exercised,
         "dateSigned": _date(record.signed),
         "amendments": amendments,
+        "obligations": [_obligation(action) for action in actions if action.obligation is not None],
     }
     tags = ["award", "contract", *(["contractAmendment"] if amendments else [])]
     return {"tag": tags, "tender": tender, "awards": [award], "contracts": [contract]}
@@ -261,6 +263,11 @@ def _amendment(action: StoredAction) -> Json:
     }
 
 
+def _obligation(action: StoredAction) -> Json:
+    """Return what an action obligates, which the standard has no field for: an addition of ours to a contract."""
+    return {"id": clean(action.key), "date": _date(action.signed), "value": _money(action.obligation or Decimal(0))}
+
+
 def _items(record: StoredRecord) -> list[Json]:
     codes = (("PSC", record.psc, record.psc_text), ("NAICS", record.naics, record.naics_text))
     found = [
@@ -316,6 +323,10 @@ def _stated_value(record: StoredRecord, meaning: str) -> Json | None:
 def _value(record: StoredRecord, dollars: Decimal | None) -> Json | None:
     if dollars is None or record.amount_warning:
         return None
+    return _money(dollars)
+
+
+def _money(dollars: Decimal) -> Json:
     return {"amount": int(dollars) if dollars == int(dollars) else float(dollars), "currency": "USD"}
 
 

@@ -62,7 +62,7 @@ def run(awards: int, folder: Path) -> None:
     first = 0.0
     with closing(open_database(f"sqlite:///{file}")) as database:
         if is_new:
-            fill(database, awards)
+            fill(database, awards, datetime.now(UTC))
         for name in ("into an empty folder", "after one new award", "without a change"):
             if name == "after one new award":
                 began = time.time_ns() // 1_000_000

@@ -8,6 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from sqlalchemy import CTE, SQLColumnExpression, func, select
+
 from sources.records import (
     Agency,
     Amount,
@@ -131,3 +133,13 @@ def update_row(row: object, values: Mapping[str, Any]) -> bool:
     for name, value in changed.items():
         setattr(row, name, value)
     return bool(changed)
+
+
+def distinct_values(column: SQLColumnExpression[str], name: str) -> CTE:
+    """Return the query `name` for the distinct values of a column that an index begins with, in its column `value`.
+
+    It looks each value up, so that it takes as long however many rows have them. The last row has no value.
+    """
+    found = select(func.min(column).label("value")).cte(name, recursive=True)
+    following = select(func.min(column)).where(column > found.c.value).scalar_subquery()
+    return found.union_all(select(following).where(found.c.value.is_not(None)))

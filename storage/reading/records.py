@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import unquote
 
 from sqlalchemy import (
-    Select,
     SQLColumnExpression,
     String,
     column,
@@ -22,7 +21,7 @@ from sqlalchemy import (
     select,
     values,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
 
 from sources.records import AwardCategory, PublicationKind
@@ -37,7 +36,7 @@ from storage.models import (
     StoredSignal,
 )
 from storage.payloads import payload_bytes
-from storage.rows import read_amounts, view_of
+from storage.rows import distinct_values, read_amounts, view_of
 from storage.tables import (
     ActionRow,
     EventRow,
@@ -166,9 +165,19 @@ def load_payload(session: Session, sha256: str) -> bytes | None:
 
 
 def known_vendors(session: Session) -> list[tuple[str, str, str]]:
-    """Return (id, name, technology category) of every vendor that has a published match, by name."""
-    query = select(col(MatchRow.vendor_id), col(MatchRow.vendor_name), col(MatchRow.vendor_category)).distinct()
-    rows = session.execute(query.where(col(MatchRow.band) == MatchBand.PUBLISHED))
+    """Return (id, name, technology category) of every vendor that has a published match, by name.
+
+    The name and the category are those that one of its matches states.
+    """
+    ids = distinct_values(col(MatchRow.vendor_id), "vendor_ids")
+    one = aliased(MatchRow)
+    first = select(func.min(col(one.record_key))).where(
+        col(one.vendor_id) == ids.c.value, col(one.band) == MatchBand.PUBLISHED
+    )
+    query = select(col(MatchRow.vendor_id), col(MatchRow.vendor_name), col(MatchRow.vendor_category)).join(
+        ids, (col(MatchRow.vendor_id) == ids.c.value) & (col(MatchRow.record_key) == first.scalar_subquery())
+    )
+    rows = session.execute(query).all()
     return sorted(((row[0], row[1], row[2]) for row in rows), key=lambda vendor: (vendor[1].casefold(), vendor))
 
 
@@ -196,13 +205,17 @@ def _named(
 
     `code` is the column of the search index, `stated` the same column of the record.
     """
-    newest: Select[str, int] = select(code.label("code"), func.max(col(SearchRow.sort_key)).label("sort_key"))
-    seen = newest.where(col(SearchRow.is_published).is_(True), code != "").group_by(code).subquery()
+    codes = distinct_values(code, "codes")
+    newest = select(col(SearchRow.sort_key)).where(code == codes.c.value, col(SearchRow.is_published).is_(True))
+    newest = newest.order_by(col(SearchRow.sort_key).desc()).limit(1)
+    found = select(codes.c.value.label("code"), newest.scalar_subquery().label("sort_key"))
+    seen = found.where(codes.c.value != "").subquery()
     written = select(name).join(SearchRow, col(SearchRow.record_key) == col(RecordRow.key))
     written = written.where(col(SearchRow.sort_key) == seen.c.sort_key).correlate_except(RecordRow, SearchRow)
     other = select(func.max(name)).where(stated == seen.c.code).correlate_except(RecordRow)
-    found = func.coalesce(func.nullif(written.scalar_subquery(), ""), other.scalar_subquery(), "")
-    yield from ((row[0], row[1]) for row in session.execute(select(seen.c.code, found)))
+    named = func.coalesce(func.nullif(written.scalar_subquery(), ""), other.scalar_subquery(), "")
+    rows = session.execute(select(seen.c.code, named).where(seen.c.sort_key.is_not(None)))
+    yield from ((row[0], row[1]) for row in rows)
 
 
 def _record(row: Sequence[Any], matches: Sequence[StoredMatch]) -> StoredRecord:

@@ -282,8 +282,11 @@ def disabled_reason(settings: Settings, source: Source) -> str:
 
 
 @contextmanager
-def open_app(settings: Settings) -> Iterator[AppContext]:
+def open_app(settings: Settings, open_with: Callable[[str], Database] = open_database) -> Iterator[AppContext]:
     """Open the database and read the watchlist.
+
+    Args:
+        open_with: opens the database: `open_database`, or `storage.database.open_for_reading`.
 
     Raises:
         SettingsError: the settings name an unknown source.
@@ -294,7 +297,7 @@ def open_app(settings: Settings) -> Iterator[AppContext]:
     if unknown:
         raise SettingsError(f"unknown source {unknown[0]!r} in the settings; there are: {', '.join(SOURCES)}")
     watchlist = load_watchlist(*settings.watchlist_files)
-    database = open_database(settings.database())
+    database = open_with(settings.database())
     try:
         yield AppContext(
             settings=settings,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -13,7 +14,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, cast, create_engine, event, func, select, text
+from sqlalchemy import Connection, Engine, NullPool, cast, create_engine, event, func, inspect, select, text
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import DatabaseError as DriverError
@@ -21,8 +22,9 @@ from sqlalchemy.orm import Session
 
 from storage.claims import Lease, file_claim
 from storage.columns import UtcTime
-from storage.errors import NOT_UTF8, explain_open_error
+from storage.errors import NOT_UTF8, WHAT_TO_DO, explain_open_error
 from storage.sql_views import drop_views, make_views
+from storage.tables import RecordRow
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 60
@@ -43,6 +45,10 @@ TIMEOUTS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
+BUSY = f"busy_timeout={BUSY_SECONDS}000"
+FOR_WRITING = (BUSY, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
+FOR_READING = (BUSY, "query_only=ON")
+READ_ONLY = "-c default_transaction_read_only=on"  # of PostgreSQL
 URL_FORMS = "sqlite:///FILE or postgresql://..."
 
 
@@ -140,8 +146,39 @@ def open_database(url: str) -> Database:
     return database
 
 
+def open_for_reading(url: str) -> Database:
+    """Open a database that exists, for reading only: nothing is created, migrated or written.
+
+    Args:
+        url: as of `open_database`.
+
+    Raises:
+        DatabaseError: it cannot be reached, is no database, is damaged, has no tables, or has those of another version.
+    """
+    with opening(url, for_reading=True) as database:
+        if problem := _schema_problem(database):
+            raise DatabaseError(f"{shown_database(database.engine.url)} {problem}")
+    return database
+
+
+def _schema_problem(database: Database) -> str:
+    """Return why this program cannot read a database's tables, and what to do; "" if it can."""
+    current, known = current_revision(database), known_revisions()
+    if current is None:
+        return "has no tables of Procurewatch; fill it with poll, backfill or import"
+    if current not in known:
+        return _explain_other_version(current)
+    if current != known[0]:
+        return (
+            f"was made by an earlier version of Procurewatch (schema {current}); every command upgrades it: run "
+            "procurewatch sources"
+        )
+    missing = sorted({*RecordRow.metadata.tables} - {*inspect(database.engine).get_table_names()})
+    return f"is damaged: it has no table {missing[0]}; {WHAT_TO_DO}" if missing else ""
+
+
 @contextmanager
-def opening(url: str) -> Iterator[Database]:
+def opening(url: str, *, for_reading: bool = False) -> Iterator[Database]:
     """Yield a database whose schema is not looked at; close it if an exception is raised.
 
     Raises:
@@ -149,25 +186,36 @@ def opening(url: str) -> Iterator[Database]:
     """
     parsed = parse_url(url)
     # Errors would quote parameters: addresses of alerts, and their secrets.
-    connect = partial(
-        create_engine, parsed, pool_size=POOL_SIZE, max_overflow=MAX_CONNECTIONS - POOL_SIZE, hide_parameters=True
-    )
-    if parsed.drivername == "sqlite":
-        database = Database(connect())
-        _prepare_sqlite(database.engine)
+    connect = partial(create_engine, parsed, hide_parameters=True)
+    pool = {"pool_size": POOL_SIZE, "max_overflow": MAX_CONNECTIONS - POOL_SIZE}
+    if parsed.drivername == "sqlite" and for_reading:
+        if not Path(str(parsed.database)).is_file():
+            raise DatabaseError(f"there is no database {parsed.database}; make one with poll, backfill, import or demo")
+        database = Database(connect(creator=partial(_connect_for_reading, parsed), poolclass=NullPool))
+        _prepare_sqlite(database.engine, FOR_READING)
+    elif parsed.drivername == "sqlite":
+        database = Database(connect(**pool))
+        _prepare_sqlite(database.engine, FOR_WRITING)
     else:
         # A restarted server has closed the connections of the pool.
-        timeouts = {name: value for name, value in TIMEOUTS.items() if name not in parsed.query}
-        database = Database(connect(pool_pre_ping=True, connect_args=timeouts))
+        arguments: dict[str, object] = {name: value for name, value in TIMEOUTS.items() if name not in parsed.query}
+        if for_reading:
+            arguments["options"] = " ".join([*parsed.normalized_query.get("options", ()), READ_ONLY])
+        database = Database(connect(pool_pre_ping=True, connect_args=arguments, **pool))
     with ExitStack() as on_failure:
         on_failure.callback(database.close)
         try:
             yield database
         except (DBAPIError, OSError) as error:
             file = Path(str(parsed.database)) if parsed.drivername == "sqlite" else None
-            shown = file or shown_url(parsed)
-            raise DatabaseError(f"cannot open the database {shown}: {explain_open_error(error, file)}") from error
+            said = explain_open_error(error, file)
+            raise DatabaseError(f"cannot open the database {shown_database(parsed)}: {said}") from error
         on_failure.pop_all()
+
+
+def shown_database(url: URL) -> str:
+    """Return the file of a SQLite database, or another's URL without its password."""
+    return str(url.database) if url.drivername == "sqlite" else shown_url(url)
 
 
 def shown_url(url: URL) -> str:
@@ -193,17 +241,24 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-def _prepare_sqlite(engine: Engine) -> None:
+def _connect_for_reading(url: URL) -> sqlite3.Connection:
+    """Return a connection that cannot write.
+
+    SQLite puts two files beside a database in WAL mode. Where it cannot, on a read-only disk, and there are none, the
+    database is read as a file that nobody changes (https://www.sqlite.org/wal.html#read_only_databases).
+    """
+    file = Path(str(url.database)).absolute()
+    is_fixed = not os.access(file.parent, os.W_OK) and not Path(f"{file}-wal").exists()
+    uri = f"{file.as_uri()}?mode=ro{'&immutable=1' if is_fixed else ''}"
+    return sqlite3.connect(uri, uri=True, check_same_thread=False)
+
+
+def _prepare_sqlite(engine: Engine, pragmas: Sequence[str]) -> None:
     @event.listens_for(engine, "connect")
     def _configure(connection: object, _record: object) -> None:
         # Turns off the driver's own transaction handling: `_begin` begins transactions.
         connection.isolation_level = None  # type: ignore[attr-defined]
-        for pragma in (
-            f"busy_timeout={BUSY_SECONDS}000",
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-            "foreign_keys=ON",
-        ):
+        for pragma in pragmas:
             try:
                 connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
             except UnicodeDecodeError as error:  # see `_undecodable`
@@ -243,17 +298,20 @@ def current_revision(database: Database) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+def _explain_other_version(schema: str) -> str:
+    return (
+        f"was made by another version of Procurewatch (schema {schema}): open it with that version, restore a backup "
+        "with procurewatch db restore, or move it away and fill a new one with poll, backfill or import"
+    )
+
+
 def _migrate(database: Database) -> None:
     """Apply missing migrations in one transaction, one process at a time."""
     current, known = current_revision(database), known_revisions()
     if current == known[0]:
         return
     if current is not None and current not in known:
-        raise DatabaseError(
-            f"the database was made by another version of Procurewatch (schema {current}): open it with that version, "
-            "restore a backup with procurewatch db restore, or move it away and fill a new one with poll, backfill or "
-            "import"
-        )
+        raise DatabaseError(f"the database {_explain_other_version(current)}")
     with database.engine.connect().execution_options(**{WRITING: True}) as connection, connection.begin():
         if database.engine.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('procurewatch.migrate', 0))"))

@@ -89,6 +89,14 @@ def explain_database_error(error: DBAPIError) -> str:
     return f"database error: {said}; no partial data was stored, run the command again"
 
 
+def explain_read_error(error: DBAPIError) -> str:
+    """Return one line: why what is stored cannot be read, and what to do."""
+    if is_damage(error):
+        return explain_database_error(error)
+    said = " ".join(str(error.orig).split())
+    return f"the database cannot be read: {said}{'; try again' if is_unavailable(error) else ''}"
+
+
 def explain_open_error(error: DBAPIError | OSError, file: Path | None) -> str:
     """Return why a database cannot be opened, and what to do, on one line.
 

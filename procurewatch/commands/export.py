@@ -20,20 +20,19 @@ from procurewatch.context import open_app
 from procurewatch.exports.data_package import MEDIA_TYPES, SUFFIX, data_package, export_notes
 from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
-from procurewatch.exports.sqlite_file import PUBLIC, write_sqlite
+from procurewatch.exports.sqlite_file import write_sqlite
 from procurewatch.exports.story_pack import MAX_RECORDS, pack_bytes, pack_name
 from procurewatch.exports.xlsx import TooManyRows
 from procurewatch.query_coverage import coverage_notes
 from procurewatch.settings import Settings
 from storage.maintenance.files import whole_file
-from storage.models import MatchBand, StoredRecord
+from storage.models import StoredRecord
 from storage.reading.export_rows import RowType, with_bands
 from storage.reading.records import find_by_identifier
-from storage.search.query import BandFilter, Query
+from storage.search.query import Query
 from storage.search.search import find_records
 from storage.search.spending import EVERYTHING, awards_query
 
-ANY = frozenset(MatchBand)
 BINARY = frozenset({ExportFormat.XLSX, ExportFormat.PARQUET, ExportFormat.SQLITE})
 
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Output file; standard output by default.")]
@@ -83,11 +82,11 @@ def export(  # noqa: PLR0917  options are given by name
         records = CountedRecords(_require_records(session, _for_format(find_records(session, wanted), form)))
         if form is ExportFormat.SQLITE and output is not None:
             with whole_file(output) as file:
-                matched = with_bands(records, _bands(query))
-                write_sqlite(session, matched, file, bands=_bands(query), with_bodies=with_evidence)
+                matched = with_bands(records, query.bands)
+                write_sqlite(session, matched, file, bands=query.bands, with_bodies=with_evidence)
         else:
             about = export_notes(description, notes)
-            prefix, bands = settings.ocid_prefix, _bands(query)
+            prefix, bands = settings.ocid_prefix, query.bands
             pieces = export_bytes(
                 session, records, form, query=query, row_type=rows, bands=bands, ocid_prefix=prefix, notes=about
             )
@@ -150,20 +149,13 @@ def _selected(session: Session, options: QueryOptions, watchlist: Watchlist) -> 
         return EVERYTHING, f"the award {words[0]}", list(with_bands(found))
     query = query_from_options(options, watchlist, session)
     names = _names(watchlist)
-    records = list(with_bands(find_records(session, query, MAX_RECORDS + 1), _bands(query)))
+    records = list(with_bands(find_records(session, query, MAX_RECORDS + 1), query.bands))
     return query, f"a search: {query.describe(names)}", records
 
 
 def _names(watchlist: Watchlist) -> dict[str, str]:
     """Return the names of vendors and technologies by id."""
     return {vendor.id: vendor.name for vendor in watchlist.vendors} | dict(watchlist.categories)
-
-
-def _bands(query: Query) -> frozenset[str]:
-    """Return the bands of the matches to export: published ones, unless the query names others."""
-    if query.band in (BandFilter.PUBLISHED, BandFilter.ALL):
-        return ANY if query.decision else PUBLIC
-    return ANY if query.band is BandFilter.ANY else frozenset({query.band.value})
 
 
 def _for_format(records: Iterator[StoredRecord], form: ExportFormat) -> Iterator[StoredRecord]:

@@ -226,12 +226,15 @@ def export_rows(
 def _action_rows(record: StoredRecord, actions: Sequence[StoredAction]) -> Iterator[Row]:
     """Yield the rows of an award's actions, each with the matches that concern it."""
     of = _of_record(record)
-    is_whole = not any(match.action_keys for match in record.matches)
     for action in actions:
-        if not is_whole:
-            matches = tuple(each for each in record.matches if not each.action_keys or action.key in each.action_keys)
-            of = _of_record(replace(record, matches=matches))
-        yield action_row(of, action)
+        concerned = as_concerned(record, action)
+        yield action_row(of if concerned is record else _of_record(concerned), action)
+
+
+def as_concerned(record: StoredRecord, action: StoredAction) -> StoredRecord:
+    """Return an award with only the matches that concern one of its actions; the same one if all of them do."""
+    matches = tuple(each for each in record.matches if not each.action_keys or action.key in each.action_keys)
+    return record if len(matches) == len(record.matches) else replace(record, matches=matches)
 
 
 def in_batches(records: Iterable[StoredRecord], size: int = BATCH_SIZE) -> Iterator[list[StoredRecord]]:

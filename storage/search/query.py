@@ -107,6 +107,13 @@ class Query:
         return self.band is BandFilter.PUBLISHED and not self.decision
 
     @property
+    def bands(self) -> frozenset[str]:
+        """The bands of the matches that its results show: published ones, unless it names others."""
+        if self.band in (BandFilter.PUBLISHED, BandFilter.ALL):
+            return frozenset(MatchBand) if self.decision else frozenset({MatchBand.PUBLISHED})
+        return frozenset(MatchBand) if self.band is BandFilter.ANY else frozenset({self.band.value})
+
+    @property
     def text(self) -> str:
         """The words as a user types them, in their order."""
         return " ".join((*self.words, *_quoted(self.phrases), *_excluded(self.without)))

@@ -183,6 +183,8 @@ PUBLICATIONS_VIEW = View(
     ),
     f"FROM record AS r WHERE r.category IN ({_quoted(PUBLICATIONS)}) AND {_is_public('r.key')}",
 )
+_OF_MATCHED_ACTION = ("action_key", "record_key", "signed", "fiscal_year", "obligation")
+_OF_MATCH = ("vendor_id", "vendor_name", "entry_kind", "category", "via_reseller")
 MATCHES_VIEW = View(
     "matches",
     "A record and a vendor (or topic) of the watchlist that it matches; a record may match several.",
@@ -206,6 +208,17 @@ MATCHES_VIEW = View(
         Column("first_seen", "when it first matched, UTC", "m.first_seen"),
     ),
     f"FROM \"match\" AS m WHERE m.band = '{MatchBand.PUBLISHED}'",
+)
+MATCHED_ACTIONS_VIEW = View(
+    "matched_actions",
+    "An action and a vendor (or topic) that it concerns: what to add up per vendor. An action may concern several.",
+    (
+        *(column for column in ACTIONS_VIEW.columns if column.name in _OF_MATCHED_ACTION),
+        *(column for column in MATCHES_VIEW.columns if column.name in _OF_MATCH),
+    ),
+    'FROM action AS a JOIN "match" AS m ON m.record_key = a.award_key'
+    f" WHERE a.removed IS NULL AND m.band = '{MatchBand.PUBLISHED}'"
+    " AND (m.action_keys = '' OR replace(m.action_keys, '\n' || a.key || '\n', '') <> m.action_keys)",
 )
 EVENTS_VIEW = View(
     "events",
@@ -316,6 +329,7 @@ VIEWS = (
     AWARDS_VIEW,
     ACTIONS_VIEW,
     MATCHES_VIEW,
+    MATCHED_ACTIONS_VIEW,
     EVENTS_VIEW,
     PUBLICATIONS_VIEW,
     LINKS_VIEW,

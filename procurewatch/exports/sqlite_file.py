@@ -1,4 +1,4 @@
-"""Records and their related rows as a SQLite file with the same tables and columns as the database.
+"""Records and their related rows as a SQLite file with the tables of the database and the views of the SQL pages.
 
 Works with SQLite and PostgreSQL, in batches. Datasette opens the file: foreign keys link the tables, and records have
 a full-text search box.
@@ -10,25 +10,41 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, String, Table, create_engine, or_, select
+from sqlalchemy import Column, Connection, MetaData, Table, create_engine, func, or_, select
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, col
 
 from procurewatch.exports.redaction import remove_user_names
-from storage.models import UNDECIDED, MatchBand, StoredRecord
+from storage.models import GOOD_STATUSES, POLL, UNDECIDED, MatchBand, StoredRecord
 from storage.payloads import decompress
-from storage.reading.export_rows import ATTRIBUTION, in_batches
-from storage.tables import ActionRow, EventRow, EvidenceRow, LinkRow, MatchRow, PayloadRow, RecordRow, SourceRecordRow
+from storage.reading.export_rows import ATTRIBUTION, BATCH_SIZE, in_batches
+from storage.reading.summaries import published_among
+from storage.sql_views import make_views
+from storage.tables import (
+    ActionRow,
+    CoverageRow,
+    EventRow,
+    EvidenceRow,
+    IncidentRow,
+    LinkRow,
+    MatchRow,
+    PayloadRow,
+    RecordRow,
+    RunRow,
+    SourceRecordRow,
+)
 
 CHUNK_SIZE = 1024 * 1024  # bytes
 SEARCH_COLUMNS = "recipient_name, recipient_parent_name, title, description, piid"
 ABOUT = {
-    "what": "An export of Procurewatch. docs/exports.md describes every table and column.",
+    "what": "An export of Procurewatch. docs/querying-sql.md describes the views, docs/exports.md the tables.",
     "amounts": "Columns that end in _cents are US dollars in whole cents. Never add up amounts from several sources.",
     "evidence": "sha256 is the hash of the source's response; the user names of officials are removed from body.",
     "attribution": f"Where a record's facts name D&B as their source: {ATTRIBUTION}",
@@ -37,6 +53,15 @@ ABOUT = {
 PUBLIC = frozenset({MatchBand.PUBLISHED})
 Rows = list[dict[str, Any]]
 Reader = Callable[[Session, Sequence[str]], Rows]
+
+
+# What the views need of tables that are the program's own.
+COLUMNS: Mapping[type[SQLModel], frozenset[str]] = {
+    PayloadRow: frozenset({"sha256", "size", "content_type", "body"}),
+    RunRow: frozenset({"id", "source", "purpose", "started", "status"}),
+    IncidentRow: frozenset({"source", "began", "ended"}),
+    CoverageRow: frozenset({"source", "vendor_id", "agency", "since", "until", "is_outdated"}),
+}
 
 
 def write_sqlite(
@@ -55,16 +80,24 @@ def write_sqlite(
         with_bodies: also write the raw evidence, which makes the file large.
     """
     schema = MetaData()
-    readers = {_table(schema, model): reader for model, reader in _readers(bands).items()}
-    readers[_evidence_table(schema)] = lambda session, keys: _evidence(session, keys, with_bodies=with_bodies)
+    readers = {_table(schema, model): reader for model, reader in _readers(bands, with_bodies=with_bodies).items()}
+    states = {_table(schema, model): rows for model, rows in _states(session).items()}
     engine = create_engine(URL.create("sqlite", database=str(file)))
     try:
         schema.create_all(engine)
         with engine.connect() as connection:
             # An incomplete file is deleted, so it needs no crash safety.
             connection.exec_driver_sql("PRAGMA synchronous = OFF")
+            for table, rows in states.items():
+                _insert(connection, table, rows)
             for batch in in_batches(records):
-                _write(connection, readers, session, [record.key for record in batch])
+                keys = [record.key for record in batch]
+                for table, reader in readers.items():
+                    _insert(connection, table, reader(session, keys))
+                connection.commit()
+            _delete_hidden_links(connection, session)
+            make_views(connection)
+            connection.commit()
     finally:
         engine.dispose()
     _finish(file)
@@ -82,17 +115,35 @@ def sqlite_bytes(
                 yield chunk
 
 
-def _write(connection: Connection, readers: Mapping[Table, Reader], session: Session, keys: Sequence[str]) -> None:
-    for table, read in readers.items():
-        if rows := read(session, keys):
-            # A link is read from both of its ends.
-            connection.execute(table.insert().prefix_with("OR IGNORE"), rows)
-    connection.commit()
+def _insert(connection: Connection, table: Table, rows: Rows) -> None:
+    if rows:
+        # A link is read from both of its ends, and the same bytes are evidence for several records.
+        connection.execute(table.insert().prefix_with("OR IGNORE"), rows)
+
+
+def _delete_hidden_links(connection: Connection, session: Session) -> None:
+    """Delete links with a stored record that is neither in the file nor published."""
+    missing = "SELECT {0} FROM link WHERE {0} NOT IN (SELECT key FROM record)"
+    ends = connection.exec_driver_sql(" UNION ".join(missing.format(end) for end in ("record_key", "award_key")))
+    left = iter(ends.scalars().all())
+    while keys := list(islice(left, BATCH_SIZE)):
+        stored = session.scalars(select(col(RecordRow.key)).where(col(RecordRow.key).in_(keys)))
+        hidden = set(stored) - published_among(session, keys)
+        for key in sorted(hidden):
+            connection.exec_driver_sql("DELETE FROM link WHERE ? IN (record_key, award_key)", (key,))
 
 
 def _table(schema: MetaData, model: type[SQLModel]) -> Table:
-    """Return a copy of a model's table; links lose their foreign keys because their other end may not be exported."""
+    """Return a copy of a model's table, with all columns or those of `COLUMNS`, which may be empty.
+
+    Links lose their foreign keys because their other end may not be exported.
+    """
     own: Table = model.__table__  # type: ignore[attr-defined]
+    if model in COLUMNS:
+        columns = [column for column in own.columns if column.name in COLUMNS[model]]
+        return Table(
+            own.name, schema, *(Column(each.name, each.type, primary_key=each.primary_key) for each in columns)
+        )
     copied = own.to_metadata(schema)
     if model is LinkRow:
         copied.constraints -= copied.foreign_key_constraints
@@ -101,14 +152,7 @@ def _table(schema: MetaData, model: type[SQLModel]) -> Table:
     return copied
 
 
-def _evidence_table(schema: MetaData) -> Table:
-    own: Table = EvidenceRow.__table__  # type: ignore[attr-defined]
-    columns = [Column(each.name, each.type, primary_key=each.primary_key, nullable=False) for each in own.columns]
-    more = (Column("content_type", String), Column("size", Integer), Column("body", LargeBinary))
-    return Table("evidence", schema, *columns, *more)
-
-
-def _readers(bands: frozenset[str]) -> dict[type[SQLModel], Reader]:
+def _readers(bands: frozenset[str], *, with_bodies: bool) -> dict[type[SQLModel], Reader]:
     return {
         RecordRow: lambda session, keys: _rows(session, RecordRow, col(RecordRow.key).in_(keys)),
         ActionRow: lambda session, keys: _rows(session, ActionRow, col(ActionRow.award_key).in_(keys)),
@@ -127,25 +171,39 @@ def _readers(bands: frozenset[str]) -> dict[type[SQLModel], Reader]:
         SourceRecordRow: lambda session, keys: _rows(
             session, SourceRecordRow, col(SourceRecordRow.record_key).in_(keys)
         ),
+        PayloadRow: partial(_payloads, with_bodies=with_bodies),
+        EvidenceRow: lambda session, keys: _rows(session, EvidenceRow, col(EvidenceRow.record_key).in_(keys)),
     }
 
 
 def _rows(session: Session, model: type[SQLModel], *where: Any) -> Rows:
     table: Table = model.__table__  # type: ignore[attr-defined]
-    return [dict(row) for row in session.execute(select(table).where(*where)).mappings()]
+    columns = [column for column in table.columns if column.name in COLUMNS.get(model, table.columns)]
+    return [dict(row) for row in session.execute(select(*columns).where(*where)).mappings()]
 
 
-def _evidence(session: Session, keys: Sequence[str], *, with_bodies: bool) -> Rows:
-    own: Table = EvidenceRow.__table__  # type: ignore[attr-defined]
-    query = select(own, col(PayloadRow.content_type), col(PayloadRow.size))
+def _payloads(session: Session, keys: Sequence[str], *, with_bodies: bool) -> Rows:
+    """Return the evidence of records, without its bytes unless `with_bodies`."""
+    query = select(col(PayloadRow.sha256), col(PayloadRow.size), col(PayloadRow.content_type))
     if with_bodies:
         query = query.add_columns(col(PayloadRow.body), col(PayloadRow.dictionary_id))
-    query = query.join(PayloadRow, col(PayloadRow.sha256) == own.c.sha256).where(own.c.record_key.in_(keys))
-    rows = [dict(row) for row in session.execute(query).mappings()]
+    shown = select(col(EvidenceRow.sha256)).where(col(EvidenceRow.record_key).in_(keys))
+    rows = [dict(row) for row in session.execute(query.where(col(PayloadRow.sha256).in_(shown))).mappings()]
     for row in rows:
         body, dictionary_id = row.get("body"), row.pop("dictionary_id", None)
         row["body"] = remove_user_names(decompress(session, body, row["size"], dictionary_id)) if body else None
     return rows
+
+
+def _states(session: Session) -> dict[type[SQLModel], Rows]:
+    """Return what the views show of sources and periods: the last poll and the last good one, outages, coverage."""
+    polls = select(func.max(col(RunRow.id))).where(col(RunRow.purpose) == POLL).group_by(col(RunRow.source))
+    good = polls.where(col(RunRow.status).in_(GOOD_STATUSES))
+    return {
+        RunRow: _rows(session, RunRow, or_(col(RunRow.id).in_(polls), col(RunRow.id).in_(good))),
+        IncidentRow: _rows(session, IncidentRow, col(IncidentRow.ended).is_(None)),
+        CoverageRow: _rows(session, CoverageRow, col(CoverageRow.is_outdated).is_(False)),
+    }
 
 
 def _finish(file: Path) -> None:

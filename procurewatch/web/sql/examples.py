@@ -29,11 +29,11 @@ select
   m.vendor_name as vendor,
   a.recipient_name as seller,
   a.sub_agency_name as bought_by,
-  count(*) as awards,
-  round(sum(a.obligated), 2) as obligated,
-  min(a.signed) as first_signed,
-  max(a.signed) as last_signed
-from matches as m
+  count(distinct m.record_key) as awards,
+  round(sum(m.obligation), 2) as obligated,
+  min(m.signed) as first_signed,
+  max(m.signed) as last_signed
+from matched_actions as m
 join awards as a on a.record_key = m.record_key
 where m.entry_kind = 'vendor'
   and m.category = coalesce(nullif(:category, ''), 'face-recognition')
@@ -61,6 +61,7 @@ select
 from actions as c
 join awards as a on a.record_key = c.record_key
 where c.obligation < 0
+  and c.action_key in (select action_key from matched_actions)
   and c.signed >= coalesce(nullif(:since, ''), (select date(max(signed), '-12 months') from actions))
 order by c.obligation
 """,
@@ -97,16 +98,38 @@ order by first_signed desc, agency, vendor
         "Obligations by vendor, without topics. An award that matches two vendors counts for both.",
         """
 select
+  fiscal_year,
+  vendor_name as vendor,
+  category,
+  count(distinct record_key) as awards,
+  round(sum(obligation), 2) as obligated
+from matched_actions
+where entry_kind = 'vendor'
+  and fiscal_year is not null
+group by fiscal_year, vendor_name, category
+order by fiscal_year desc, obligated desc
+""",
+    ),
+    ExampleQuery(
+        "technology-by-agency",
+        "Which agencies bought phone-unlocking tools, and for how much?",
+        "Obligations by fiscal year and agency, each action counted once. Default category: device-forensics. "
+        "Default year: all.",
+        """
+select
   c.fiscal_year,
-  m.vendor_name as vendor,
-  m.category,
+  a.agency_name as department,
+  a.sub_agency_name as agency,
   count(distinct c.record_key) as awards,
   round(sum(c.obligation), 2) as obligated
 from actions as c
-join matches as m on m.record_key = c.record_key
-where m.entry_kind = 'vendor'
-  and c.fiscal_year is not null
-group by c.fiscal_year, m.vendor_name, m.category
+join awards as a on a.record_key = c.record_key
+where c.action_key in (
+    select action_key from matched_actions
+    where category = coalesce(nullif(:category, ''), 'device-forensics')
+  )
+  and c.fiscal_year = coalesce(cast(nullif(:year, '') as integer), c.fiscal_year)
+group by c.fiscal_year, a.agency_name, a.sub_agency_name
 order by c.fiscal_year desc, obligated desc
 """,
     ),
@@ -119,10 +142,10 @@ select
   a.recipient_name as reseller,
   a.recipient_uei as uei,
   m.vendor_name as vendor,
-  count(*) as awards,
-  round(sum(a.obligated), 2) as obligated,
-  max(a.signed) as last_signed
-from matches as m
+  count(distinct m.record_key) as awards,
+  round(sum(m.obligation), 2) as obligated,
+  max(m.signed) as last_signed
+from matched_actions as m
 join awards as a on a.record_key = m.record_key
 where m.entry_kind = 'vendor'
   and m.via_reseller = 1

@@ -24,6 +24,7 @@ from storage.database import Database
 from storage.fields import FieldType
 from storage.reading.export_rows import COLUMNS, Row, RowType
 from storage.reading.records import all_keys, records_by_key
+from storage.tables import LinkRow
 from tests.records import BABEL, CLEARVIEW, SEEN, SOLE_SOURCE, document, match
 from tests.storage.database_helpers import save
 
@@ -114,7 +115,23 @@ def test_a_sqlite_file_has_all_tables_linked_and_searchable(database: Database, 
         }
         found = "SELECT r.piid FROM record_fts f JOIN record r ON r.rowid = f.rowid WHERE record_fts MATCH 'facial'"
         assert [each[0] for each in export.execute(found)] == ["70CMSD21P00000127"]
-        assert [each["body"] for each in export.execute("SELECT body FROM evidence")] == [None, None]
+        assert [each["body"] for each in export.execute("SELECT body FROM payload")] == [None, None]
+
+
+def test_links_with_records_that_are_not_published_are_left_out(database: Database, tmp_path: Path) -> None:
+    save(database, CLEARVIEW, match(CLEARVIEW))
+    save(database, BABEL, match(BABEL, "babel-street", band="review"))
+    with database.writing() as session:
+        for key in (BABEL.key, "CONT_AWD_NOT_STORED_-NONE-_-NONE-"):
+            session.add(LinkRow(record_key=CLEARVIEW.key, award_key=key, confidence=1, reason="named", first_seen=SEEN))
+    with database.reading() as session:
+        write_sqlite(session, records_by_key(session, [CLEARVIEW.key]), tmp_path / "export.db")
+        write_sqlite(session, records_by_key(session, all_keys(session)), tmp_path / "all.db")
+    with closing(sqlite3.connect(tmp_path / "export.db")) as export:
+        assert export.execute("SELECT award_key FROM link").fetchall() == [("CONT_AWD_NOT_STORED_-NONE-_-NONE-",)]
+    with closing(sqlite3.connect(tmp_path / "all.db")) as export:
+        assert export.execute("SELECT count(*) FROM link").fetchone() == (2,)
+        assert export.execute("SELECT count(*) FROM links").fetchone() == (1,)
 
 
 def test_payloads_are_included_on_request_without_user_names(database: Database, tmp_path: Path) -> None:
@@ -122,7 +139,7 @@ def test_payloads_are_included_on_request_without_user_names(database: Database,
     saved = replace(BABEL, documents=(told,))
     save(database, saved, match(saved, "babel-street"))
     with closing(sqlite_of(database, tmp_path / "export.db", with_bodies=True)) as export:
-        (row,) = export.execute("SELECT sha256, body FROM evidence").fetchall()
+        (row,) = export.execute("SELECT sha256, body FROM payload").fetchall()
     assert row["sha256"] == told.sha256
     assert json.loads(row["body"]) == {"createdBy": "[removed]", "piid": "X"}
 

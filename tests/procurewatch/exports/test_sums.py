@@ -13,7 +13,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -24,6 +23,7 @@ import pytest
 
 from procurewatch.demo.recorded import read_recording
 from procurewatch.exports.formats import FILE_TYPES, ExportFormat, export_bytes
+from procurewatch.web.sql.examples import EXAMPLES, ExampleQuery
 from sources.records import Award, Document, Payload, Removal
 from sources.registry import SOURCES
 from storage.database import Database, open_database
@@ -35,6 +35,7 @@ from storage.writing.save import save_removal
 from tests.procurewatch.site import served
 from tests.records import SEEN, match
 from tests.storage.database_helpers import publish_all, save
+from tests.upstreams.usaspending.corpus import SUB_AGENCIES
 
 HOSTILE = '=HYPERLINK("http://x";"y")\n"; DROP TABLE record; --<script>alert(1)</script>'
 BASE = "CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-"  # of Clearview AI: five actions in three fiscal years
@@ -341,15 +342,76 @@ def test_releases_add_up(desk: Desk, question: Question) -> None:
     assert ocds_sums(download(desk, ExportFormat.OCDS, question)) == whole_awards(question)
 
 
-def test_a_sqlite_file_adds_up(desk: Desk, tmp_path: Path) -> None:
-    (tmp_path / "search.sqlite3").write_bytes(download(desk, ExportFormat.SQLITE, EVERYTHING))
-    with closing(sqlite3.connect(tmp_path / "search.sqlite3")) as file:
-        sql = (
-            "SELECT sum(obligation_cents) FROM action WHERE removed IS NULL AND award_key IN "
-            "(SELECT key FROM record WHERE sub_agency_code = ?)"
-        )
-        found = {code: file.execute(sql, [code]).fetchone()[0] for code in ("7012", "7014")}
-    assert {code: Decimal(cents) / 100 for code, cents in found.items()} == whole_awards(EVERYTHING)["agency"]
+@pytest.fixture(scope="module")
+def exported(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    """Everything as a SQLite file."""
+    file = tmp_path_factory.mktemp("sqlite") / "search.sqlite3"
+    file.write_bytes(download(desk, ExportFormat.SQLITE, EVERYTHING))
+    with closing(sqlite3.connect(file)) as connection:
+        yield connection
+
+
+SQL = {  # of the dimensions: the query in docs/querying-sql.md, for any of them
+    "agency": "SELECT sub_agency_code, sum(c.obligation) FROM actions c JOIN awards USING (record_key) {} GROUP BY 1",
+    "year": "SELECT CAST(c.fiscal_year AS TEXT), sum(c.obligation) FROM actions c {} GROUP BY 1",
+    "vendor": "SELECT vendor_id, sum(obligation) FROM matched_actions GROUP BY 1",
+    "category": "SELECT category, sum(obligation) FROM "
+    "(SELECT DISTINCT category, action_key, obligation FROM matched_actions) GROUP BY 1",
+}
+
+
+@pytest.mark.parametrize("dimension", DIMENSIONS)
+def test_a_sqlite_file_adds_up(exported: sqlite3.Connection, dimension: str) -> None:
+    concerned = "WHERE c.action_key IN (SELECT action_key FROM matched_actions)"
+    rows = exported.execute(SQL[dimension].format(concerned)).fetchall()
+    sums = {code: Decimal(str(dollars)).quantize(Decimal("0.01")) for code, dollars in rows}
+    assert {code: dollars for code, dollars in sums.items() if dollars} == truth(EVERYTHING)[dimension]
+
+
+def test_a_sqlite_file_has_the_tables_of_the_sql_pages(desk: Desk, exported: sqlite3.Connection) -> None:
+    pages = desk.site.get("/sql/procurewatch.json").json()["views"]
+    assert len(pages) > 9
+    for name in (page["name"] for page in pages):
+        with desk.database.engine.connect() as connection:
+            columns = [(row[1], row[2]) for row in connection.exec_driver_sql(f"PRAGMA table_info({name})")]
+        assert [(row[1], row[2]) for row in exported.execute(f"PRAGMA table_info({name})")] == columns, name
+        shown = desk.site.get(f"/sql/procurewatch/{name}.json?_shape=objects&_size=1").json()
+        assert shown["columns"] == [column for column, _ in columns], name
+
+
+@pytest.mark.parametrize("question", EXAMPLES, ids=lambda question: question.name)
+def test_a_question_of_the_sql_pages_has_the_same_answer(
+    desk: Desk, exported: sqlite3.Connection, question: ExampleQuery
+) -> None:
+    given = {"category": "device-forensics", "department": "070", "year": "2024", "since": "2000-01-01"}
+    page = desk.site.get(f"/sql/procurewatch/{question.name}.json", params={**given, "_shape": "arrays"})
+    found = [list(row) for row in exported.execute(question.sql, given)]
+    assert found == page.json()["rows"]
+    assert found or question.name == "resellers"
+
+
+def test_the_sql_pages_add_up(exported: sqlite3.Connection) -> None:
+    by_name = {example.name: example.sql for example in EXAMPLES}
+    sums: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for action in found_by(EVERYTHING):
+        for entry in action.entries:
+            sums[str(fiscal_year(action.day)), ENTRIES[entry][2]] += action.dollars * (not ENTRIES[entry][1])
+    rows = exported.execute(by_name["spending-by-year"]).fetchall()
+    found = {(str(year), vendor): Decimal(str(dollars)).quantize(Decimal("0.01")) for year, vendor, *_, dollars in rows}
+    assert {code: dollars for code, dollars in found.items() if dollars} == {
+        code: dollars for code, dollars in sums.items() if dollars
+    }
+    rows = exported.execute(by_name["technology-by-agency"], {"category": "", "year": ""}).fetchall()
+    by_agency: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for *_, agency, _, dollars in rows:
+        by_agency[agency] += Decimal(str(dollars)).quantize(Decimal("0.01"))
+    actions = [action for action in found_by(EVERYTHING) if action.entries & FORENSICS]
+    expected = {SUB_AGENCIES[code]: dollars for code, dollars in sums_by_agency(actions).items()}
+    assert by_agency == expected
+
+
+def sums_by_agency(actions: Iterable[Action]) -> dict[str, Decimal]:
+    return add_up(({"agency": [action.agency]}, action.dollars) for action in actions)["agency"]
 
 
 COMPARED = ("agency", "year", "vendor", "topic", "category")

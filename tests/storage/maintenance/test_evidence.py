@@ -99,7 +99,7 @@ def test_exports_backups_and_checks_read_compressed_evidence(filled_url: str, tm
         records = records_by_key(session, [CLEARVIEW.key])
         write_sqlite(session, records, tmp_path / "export.sqlite3", with_bodies=True)
     with closing(sqlite3.connect(tmp_path / "export.sqlite3")) as exported:
-        bodies = {body for (body,) in exported.execute("SELECT body FROM evidence")}
+        bodies = {body for (body,) in exported.execute("SELECT body FROM payload")}
     assert {similar(number).body for number in range(300)} <= bodies
     backup(filled_url, tmp_path / "backup", force=False)
     restore(filled_url, tmp_path / "backup", force=True)

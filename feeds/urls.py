@@ -1,9 +1,9 @@
 """Paths and links of the site. No other module builds them.
 
 Static and served sites have the same paths: `index.html`, `style.css`, `icon.svg`, `favicon.ico`, `about.html`,
-`feeds.html`, `expiring.html`, `feeds.opml`, `health.atom`, `all.atom`, `expiring.atom`, `vendor/<id>.atom`,
-`agency/<sub-agency code>.atom`, `category/<slug>.atom`, `awards/<name>.atom` (each
-also as `.rss` and `.json`) and `awards/<name>.html`. Pages link with paths relative to the site's root.
+`feeds.html`, `expiring.html`, `coverage.html`, `feeds.opml`, `health.atom`, `all.atom`, `expiring.atom`,
+`vendor/<id>.atom`, `agency/<sub-agency code>.atom`, `category/<slug>.atom`, `awards/<name>.atom` (each also as
+`.rss` and `.json`) and `awards/<name>.html`. Pages link with paths relative to the site's root.
 
 Feed entries need absolute links. With a base URL they link to the award's page, without one to the official page.
 """
@@ -26,6 +26,7 @@ OPML = "feeds.opml"
 ABOUT = "about.html"  # what the feeds contain
 FEED_LIST = "feeds.html"
 EXPIRING = "expiring.html"  # contracts and orders that end soon
+COVERAGE = "coverage.html"  # what was read completely
 SEARCH = "search"
 COMPARE = "compare"
 REVIEW = "review"

@@ -24,6 +24,7 @@ from procurewatch.static_site.lists import record_lists, subject_lists
 from procurewatch.static_site.writing import SiteFile
 from procurewatch.web.context import WebContext, feed_row
 from procurewatch.web.routes.awards import award_feed, award_page, record_page
+from procurewatch.web.routes.coverage import coverage_page
 from procurewatch.web.routes.expiring import expiring_page
 from procurewatch.web.routes.home import feed_list_page, home_page
 from procurewatch.web.routes.site_files import BUILT, site_file
@@ -84,6 +85,7 @@ def _single_pages(context: WebContext, session: Session) -> Iterator[SiteFile]:
     yield SiteFile(urls.INDEX, lambda: home_page(context, session, line))
     yield SiteFile(urls.FEED_LIST, lambda: feed_list_page(context, session))
     yield SiteFile(urls.EXPIRING, lambda: expiring_page(context, session))
+    yield SiteFile(urls.COVERAGE, lambda: coverage_page(context, session))
     for path in sorted(BUILT):
         if path != urls.OPML or context.base_url:  # feed readers need absolute URLs
             yield SiteFile(path, partial(site_file, context, session, path))

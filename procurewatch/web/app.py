@@ -25,6 +25,7 @@ from procurewatch.web.context import WebContext
 from procurewatch.web.routes import (
     awards,
     compare,
+    coverage,
     expiring,
     exports,
     feeds,
@@ -86,7 +87,7 @@ def make_pages(context: WebContext) -> FastAPI:
     """Return the application of the pages, feeds and files."""
     pages = FastAPI(title="Procurewatch", docs_url=None, redoc_url=None, openapi_url=None)
     # site_files matches every path.
-    public = (home, compare, health, metrics, search, feeds, exports, awards, subjects, expiring)
+    public = (home, compare, health, metrics, search, feeds, exports, awards, subjects, expiring, coverage)
     routers = (*public, review, link_page, alert_pages, site_files)
     for routes in routers:
         pages.include_router(routes.router(context))

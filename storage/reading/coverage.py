@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
@@ -48,6 +48,24 @@ class Coverage:
     agency: str
     period: ReadPeriod | None
     entries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceCoverage:
+    """Days whose contracts a source was read for completely: those of some watchlist entries, ("",) for all.
+
+    `agency` is the code of a department, "" for all. `until` is `None` while polls continue it. `is_outdated`: the
+    entries are now searched for under other names, so earlier contracts may be missing. `noted_at` is when the reading
+    was last complete (UTC).
+    """
+
+    source: str
+    agency: str
+    since: date
+    until: date | None
+    is_outdated: bool
+    vendor_ids: tuple[str, ...]
+    noted_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +144,32 @@ def list_periods(session: Session, vendor_ids: Collection[str]) -> list[tuple[st
         rows = _rows(session, vendor_ids, (code,))
         found += [(vendor_id, code, period) for vendor_id in vendor_ids for period in _merged(rows[vendor_id])]
     return sorted(found)
+
+
+def coverage_by_source(session: Session, vendor_ids: Collection[str]) -> list[SourceCoverage]:
+    """Return what each source was read for: one item for watchlist entries with the same days, which are joined."""
+    grouped: dict[tuple[str, bool, str, date, date | None], list[CoverageRow]] = defaultdict(list)
+    for row in session.scalars(select(CoverageRow).where(col(CoverageRow.vendor_id).in_((*vendor_ids, "")))):
+        grouped[row.source, row.is_outdated, row.agency, row.since, row.until].append(row)
+    found: dict[tuple[object, ...], list[SourceCoverage]] = defaultdict(list)
+    for (source, is_outdated, agency, since, until), rows in sorted(grouped.items(), key=lambda each: each[0][:4]):
+        entries, noted_at = tuple(sorted(row.vendor_id for row in rows)), max(row.noted_at for row in rows)
+        same = found[source, is_outdated, agency, entries]
+        if same and (last := same[-1]).until and since <= last.until + DAY and (until is None or until > last.until):
+            same[-1] = replace(last, until=until, noted_at=max(noted_at, last.noted_at))
+            continue
+        same.append(
+            SourceCoverage(
+                source=source,
+                agency=agency,
+                since=since,
+                until=until,
+                is_outdated=is_outdated,
+                vendor_ids=entries,
+                noted_at=noted_at,
+            )
+        )
+    return [each for same in found.values() for each in same]
 
 
 def department_of(session: Session, agency: str) -> str:

@@ -244,6 +244,12 @@ def consecutive_failures(session: Session, source: str) -> list[RunRow]:
     return failed
 
 
+def first_good_poll(session: Session, source: str) -> datetime | None:
+    """Return when the first good poll of a source began (UTC), `None` if none was good."""
+    first = select(func.min(col(RunRow.started))).where(col(RunRow.source) == source, col(RunRow.purpose) == POLL)
+    return session.scalar(first.where(col(RunRow.status).in_(GOOD_STATUSES)))
+
+
 def _healthy_runs(session: Session, source: str) -> list[RunRow]:
     """Return the latest good polls that fetched data, newest first."""
     good = _runs(source).where(col(RunRow.status).in_(GOOD_STATUSES), col(RunRow.skipped).is_(False))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
-from feeds.text import format_money, one_line
+from feeds.text import format_money, one_line, pluralize
 from procurewatch.command_line.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.command_line.terminal import (
     AWARD_COLUMNS,
@@ -25,7 +25,7 @@ from storage.models import StoredRecord
 from storage.reading.export_rows import record_row
 from storage.reading.records import actions_of, evidence_of
 from storage.search.search import count_records, find_records
-from storage.search.spending import EVERYTHING, load_found_actions
+from storage.search.spending import EVERYTHING, load_found_actions, total_of
 
 
 @with_query_options
@@ -38,14 +38,18 @@ def search(
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
         query = query_from_options(options, app_context.watchlist, session)
-        total = count_records(session, query)
+        count, total = count_records(session, query), total_of(session, query)
         notes = coverage_notes(session, app_context.watchlist, query)
         rows = list(award_rows(find_records(session, query, limit)))
         if not rows:
             typer.echo("\n".join(map(one_line, notes)), err=True)
             fail_without_matches(session)
-    shown = f"{total} awards" if total == len(rows) else f"{len(rows)} of {total} awards (--limit shows more)"
+    found = pluralize(count, "record")
+    shown = found if count == len(rows) else f"{len(rows)} of {found} (--limit shows more)"
     console().print(table(shown, AWARD_COLUMNS, rows, right=("Obligated",)))
+    if total.actions:
+        of = f"{pluralize(total.actions, 'contract action')} of {pluralize(total.awards, 'award')}"
+        console().print(f"\n{format_money(total.dollars)} obligated by {of}.", style="bold")
     for note in notes:
         console().print(plain(note))
 

@@ -129,9 +129,11 @@ READ = "No period has been read completely, so contracts may be missing."
 
 
 def test_search_show_and_export(stored: Path, tmp_path: Path) -> None:
-    found = run(stored, "search", "babel", "street", "--agency", "customs", "--min-amount", "$1,000,000")
+    found = run(stored, "search", "babel", "street", "--agency", "cbp", "--min-amount", "$1,000,000")
     assert "70B03C23F00001053" in found.stdout
     assert "PANAMERICA" in found.stdout
+    assert re.search(r"^2 records\s*$", found.stdout, re.MULTILINE)
+    assert "$9,705,815.16 obligated by 3 contract actions of 2 awards." in found.stdout
     assert READ in " ".join(found.stdout.split())
     none = run(stored, "search", "no-such-words-anywhere")
     assert none.returncode == 1

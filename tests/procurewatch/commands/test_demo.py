@@ -14,6 +14,7 @@ from tests.commands import run
 
 ROOT = Path(__file__).parents[3]
 WRITTEN = re.compile(r"^FOLDER$|\.\w+$")  # names of files and folders
+COLORS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 WIDE = re.compile(r"[/\\]|--demo|poll$")  # paths and commands are never wrapped
 
 
@@ -70,6 +71,16 @@ def test_the_readmes_commands_work_after_the_demo(demo: Path, tmp_path: Path) ->
             assert done.returncode == 0, f"{command}: {done.stderr}"
 
 
+def test_the_readmes_answer_is_what_the_program_prints(demo: Path) -> None:
+    [(command, shown)] = re.findall(
+        r"^    \$ procurewatch --demo (.*)\n((?: {4}.*\n|\n)+)", (ROOT / "README.md").read_text(), re.MULTILINE
+    )
+    done = run(demo, "--demo", *shlex.split(command), FORCE_COLOR="1", COLUMNS="80")
+    printed = [line.rstrip() for line in COLORS.sub("", done.stdout).splitlines()]
+    expected = [line.removeprefix("    ") for line in shown.strip().splitlines()]
+    assert printed[: len(expected)] == expected
+
+
 def test_the_demos_records_are_not_mixed_with_others(demo: Path, tmp_path: Path) -> None:
     done = run(demo, "--demo", "poll")
     assert (done.returncode, done.stdout) == (2, "")
@@ -88,7 +99,7 @@ def test_a_second_demo_adds_nothing_fits_the_terminal_and_opens_the_browser(demo
     again = run(demo, "demo", "--serve", "--port", "0", **terminal)
     assert again.returncode == 0, again.stderr
     assert _feeds(files(demo / "demo" / "feeds")) == _feeds(feeds)
-    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", again.stdout)
+    shown = COLORS.sub("", again.stdout)
     assert [line for line in shown.splitlines() if len(line) > 60 and not WIDE.search(line)] == []
     assert "  newest: 70CTD022FR0000170, ICE, 2022-09-20" in shown.splitlines()
     assert [opened.read_text().strip()] == re.findall(r"Serving (http://[\d.:]+/)", shown)

@@ -83,9 +83,19 @@ class Forbidden(InvalidQuery):
     """A query that only a reviewer may send."""
 
 
+class _Api(FastAPI):
+    """The API; its OpenAPI document is made when it is first asked for, because that takes longer than all else."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document, with the media types of errors."""
+        if self.openapi_schema is None:
+            _set_problem_types(super().openapi())
+        return super().openapi()
+
+
 def make_api(context: WebContext) -> FastAPI:
     """Return the application to mount at `guard.API`; openapi.json describes it."""
-    api = FastAPI(
+    api = _Api(
         title="Procurewatch",
         version="1",
         description=ABOUT,
@@ -139,7 +149,6 @@ def make_api(context: WebContext) -> FastAPI:
         "Totals",
         {"parameters": table_parameters()},
     )
-    _set_problem_types(api.openapi())  # after the last route, because a new route makes a new document
     return api
 
 
@@ -163,18 +172,17 @@ def _route(  # noqa: PLR0917  a line each, as a table
     problems: dict[int | str, dict[str, Any]] = {
         status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in ERROR_STATUSES
     }
-    for method in ("GET", "HEAD"):
-        api.add_api_route(
-            path,
-            endpoint,
-            methods=[method],
-            response_model=model,
-            summary=title,
-            operation_id=title.lower().replace(" ", "_"),
-            responses={304: {"description": "Not Modified"}, **problems},
-            openapi_extra=more,
-            include_in_schema=method == "GET",
-        )
+    api.add_api_route(
+        path,
+        endpoint,
+        methods=["GET"],
+        response_model=model,
+        summary=title,
+        operation_id=title.lower().replace(" ", "_"),
+        responses={304: {"description": "Not Modified"}, **problems},
+        openapi_extra=more,
+    )
+    api.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
     api.add_api_route(path, preflight, methods=["OPTIONS"], include_in_schema=False)
 
 

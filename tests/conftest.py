@@ -219,19 +219,24 @@ def empty_database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+@pytest.fixture
+def sqlite_database_url(sqlite_url: str, _sqlite_with_tables: Path) -> str:
+    """Return the URL of a SQLite database with empty tables, a copy of a template: faster than creating the tables."""
+    shutil.copy(_sqlite_with_tables, str(make_url(sqlite_url).database))
+    return sqlite_url
+
+
+@pytest.fixture
+def postgresql_database_url(_postgresql_with_tables: str) -> str:
+    """Return the URL of a PostgreSQL database with empty tables: one per process, emptied before each test."""
+    postgres.empty(_postgresql_with_tables)
+    return _postgresql_with_tables
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """Return the URL of a database with empty tables, of each kind.
-
-    A copy of a SQLite template, or one PostgreSQL database per process, emptied before each test: both are faster
-    than creating the tables.
-    """
-    if request.param == "sqlite":
-        url: str = request.getfixturevalue("sqlite_url")
-        shutil.copy(request.getfixturevalue("_sqlite_with_tables"), str(make_url(url).database))
-        return url
-    url = request.getfixturevalue("_postgresql_with_tables")
-    postgres.empty(url)
+    """Return the URL of a database with empty tables, of each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_database_url")
     return url
 
 

@@ -32,9 +32,13 @@ def _text(name: str, meaning: str = "", label: str = "") -> Any:
     return Field(default="", sa_column=column, description=meaning or None, title=label or None)
 
 
+def _none() -> list[Any]:
+    return []  # pydantic reads the signature of a factory for each row, which takes long of `list`
+
+
 def _json(name: str, meaning: str = "") -> Any:
     column = Column(name, JSON, nullable=False)
-    return Field(default_factory=list, sa_column=column, description=meaning or None)
+    return Field(default_factory=_none, sa_column=column, description=meaning or None)
 
 
 def _code(meaning: str, label: str = "", *, index: bool = False) -> Any:
@@ -240,7 +244,7 @@ class MatchRow(SQLModel, table=True):
     rule: str
     reason: str = _text("reason")
     signals: list[dict[str, Any]] = Field(sa_column=Column("signals", JSON, nullable=False))
-    action_keys: list[str] = Field(default_factory=list, sa_column=Column("action_keys", Lines, nullable=False))
+    action_keys: list[str] = Field(default_factory=_none, sa_column=Column("action_keys", Lines, nullable=False))
     via_reseller: bool = False
     priority: int = 0
     clues: list[dict[str, Any]] = _json("clues")

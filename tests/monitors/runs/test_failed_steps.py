@@ -30,6 +30,8 @@ from tests.sources.fakes import GivenRecords, publication
 DAY = date(2026, 11, 1)
 NAMES = ("held", "names", "phrases")
 PARTS = {"held": "held awards", "names": "recipient names", "phrases": "phrases in descriptions"}
+OVERLAP = timedelta(days=3)
+ON_BOTH = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 DOWN = Unreachable("samnotices", "POST /search", "HTTP 503: an empty body", status=503)
 WRONG = Refused("samnotices", "POST /search", "HTTP 422: no such filter", status=422)
 
@@ -104,9 +106,18 @@ def _document(key: str) -> Document:
 
 
 @pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> str:
+    """SQLite, unless a test asks for more: what a step stores is tested on both databases in tests/storage/writing."""
+    url: str = request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_database_url")
+    return url
+
+
+@pytest.fixture
 def app_context(database_url: str, tmp_path: Path) -> Iterator[AppContext]:
     asked = {"samnotices": {"key": "k" * 40}}
-    with app_context_with(asked, tmp_path, "clearview-ai", database_url=database_url) as opened:
+    with app_context_with(
+        asked, tmp_path, "clearview-ai", database_url=database_url, overlap_days=OVERLAP.days
+    ) as opened:
         yield opened
 
 
@@ -128,6 +139,7 @@ def notices(days: range, *names: str) -> set[str]:
     return {f"SAM_NOTICE_{name}_{DAY + timedelta(days=number)}" for name in names or NAMES for number in days}
 
 
+@ON_BOTH
 @pytest.mark.parametrize("broken", NAMES)
 def test_a_step_that_fails_keeps_no_other_from_being_stored_and_published(app_context: AppContext, broken: str) -> None:
     source = Stepwise()
@@ -143,7 +155,7 @@ def test_a_step_that_fails_keeps_no_other_from_being_stored_and_published(app_co
     source.failing = {}
     healed = poll(app_context, source, 7)
     assert healed.status is RunStatus.NEW
-    assert source.asked[0] == (broken, DAY - timedelta(days=14), DAY + timedelta(days=7)), "first, over all its days"
+    assert source.asked[0] == (broken, DAY - OVERLAP, DAY + timedelta(days=7)), "first, over all its days"
     assert [name for name, _, _ in source.asked] == [broken, *others], "each is asked once"
     assert set(published(app_context)) - before == notices(range(1, 8)), "nothing is lost"
     assert len(published(app_context)) == len(set(published(app_context))), "nothing is repeated"
@@ -199,7 +211,7 @@ def test_only_a_control_query_that_fails_means_that_the_source_is_down(app_conte
     source.failing, source.is_up = {}, True
     assert poll(app_context, source, 6).status is RunStatus.NEW
     days = {name: (since, until) for name, since, until in source.asked}
-    first, last = DAY - timedelta(days=14), DAY + timedelta(days=6)
+    first, last = DAY - OVERLAP, DAY + timedelta(days=6)
     assert days == {"names": (first, last), "phrases": (first, last), "held": (first + timedelta(days=5), last)}
     assert notices(range(1, 7)) <= stored(app_context)
 
@@ -331,15 +343,15 @@ def test_a_step_that_keeps_failing_keeps_its_first_day(app_context: AppContext) 
     source = Stepwise()
     poll(app_context, source, 0)
     source.failing = {"names": DOWN}
-    for day in (20, 40, 60):
+    for day in (5, 10, 15):
         poll(app_context, source, day)
     with app_context.database.reading() as session:
         [row] = session.scalars(select(UnfinishedStepRow))
-        assert (row.since, row.until) == (DAY - timedelta(days=14), DAY + timedelta(days=60))
+        assert (row.since, row.until) == (DAY - OVERLAP, DAY + timedelta(days=15))
         assert row.failures == 3
     source.failing = {}
-    poll(app_context, source, 61)
-    assert notices(range(1, 62), "names") <= stored(app_context)
+    poll(app_context, source, 16)
+    assert notices(range(1, 17), "names") <= stored(app_context)
 
 
 def test_a_poll_is_passed_over_while_the_data_has_not_changed(app_context: AppContext) -> None:

@@ -22,6 +22,7 @@ from tests.app_context import app_context_with, ignore
 from tests.sources.fakes import GivenRecords, publication
 
 DAY = date(2026, 11, 1)
+ON_BOTH = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 
 
 class Failing(GivenRecords):
@@ -30,6 +31,13 @@ class Failing(GivenRecords):
     def fetch(self, client: Client, step: FetchStep, stored: Stored) -> Iterator[Fetched]:
         """Fail at once."""
         raise Unreachable(client.source, f"GET {step.key}", f"no connection, {bool(stored)}")
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> str:
+    """SQLite, unless a test asks for both."""
+    url: str = request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_database_url")
+    return url
 
 
 @pytest.fixture
@@ -48,6 +56,7 @@ def fail(app_context: AppContext, name: str = "samnotices") -> RunReport:
     return app_context.poll(Failing(name=name), DAY, ignore)
 
 
+@ON_BOTH
 def test_failures_in_a_row_are_one_incident_and_a_good_poll_ends_it(app_context: AppContext) -> None:
     bring(app_context, 1, 0)
     for number in range(1, MIN_FAILURES + 2):
@@ -72,6 +81,7 @@ def test_failures_in_a_row_are_one_incident_and_a_good_poll_ends_it(app_context:
         assert list_incidents(session, "usaspending") == []
 
 
+@ON_BOTH
 def test_a_day_without_a_good_poll_is_an_incident_after_two_failures(app_context: AppContext) -> None:
     fail(app_context)
     with app_context.database.writing() as session:
@@ -84,6 +94,7 @@ def test_a_day_without_a_good_poll_is_an_incident_after_two_failures(app_context
     assert incident.began <= datetime.now(UTC) - MAX_SILENCE
 
 
+@ON_BOTH
 def test_a_poll_far_under_the_healthy_ones_is_not_believed_until_it_lasts(app_context: AppContext) -> None:
     for day in range(6):
         assert bring(app_context, 40, day).status in (RunStatus.BASELINE_SEEDED, RunStatus.NOTHING_NEW)
@@ -118,6 +129,7 @@ def test_nothing_is_usual_of_a_young_or_a_small_source(app_context: AppContext) 
     assert bring(app_context, 1, 12).status is RunStatus.NOTHING_NEW
 
 
+@ON_BOTH
 def test_health_tells_the_newest_record_and_the_last_good_poll(app_context: AppContext) -> None:
     bring(app_context, 2, 0)
     fail(app_context)

@@ -139,7 +139,9 @@ def _guarded(folder: Path) -> Iterator[None]:
 def fresh_database(server_url: str) -> Iterator[str]:
     """Yield the URL of a new empty database; drop it at the end, even with open connections."""
     name = f"procurewatch_test_{uuid4().hex}"
-    _execute(server_url, sql.SQL("CREATE DATABASE {} TEMPLATE template0 STRATEGY FILE_COPY").format(sql.Identifier(name)))
+    _execute(
+        server_url, sql.SQL("CREATE DATABASE {} TEMPLATE template0 STRATEGY FILE_COPY").format(sql.Identifier(name))
+    )
     try:
         yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     finally:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import structlog
@@ -21,6 +22,7 @@ from procurewatch.alerts.channels.kinds import channel_of
 from procurewatch.alerts.messages import make_message
 from procurewatch.alerts.notice import send_notice
 from procurewatch.alerts.schedule import next_time
+from procurewatch.alerts.until_stop import Stopped, call_until_stopped
 from procurewatch.context import AppContext
 from procurewatch.logs import DEBUG_LOG
 from storage.alerts.deliveries import begin_attempt, end_attempt, pending_deliveries, queue_delivery
@@ -179,6 +181,8 @@ def _send(app_context: AppContext, subscription: Subscription, delivery: Deliver
         if not begin_attempt(session, delivery.id, now + _backoff(delivery)):
             return _Result(state=DeliveryState.EMPTY)
     result = _attempt(app_context, subscription, delivery)
+    if result.error and app_context.stop.is_set():
+        return result  # as after a crash: it may have failed because the program stops
     if result.state is DeliveryState.PENDING and delivery.attempts + 1 >= app_context.settings.alert_tries:
         result = replace(result, state=DeliveryState.FAILED)
     _note(app_context, subscription, delivery, result)
@@ -191,7 +195,10 @@ def _attempt(app_context: AppContext, subscription: Subscription, delivery: Deli
         message = _message(app_context, subscription, delivery)
         if message is None:
             return _Result(state=DeliveryState.EMPTY)
-        answer = channel_of(app_context, subscription.channel).send(message)
+        send = partial(channel_of(app_context, subscription.channel).send, message)
+        answer = call_until_stopped(send, app_context.stop)
+    except Stopped:
+        return _Result(state=DeliveryState.PENDING, error="stopped before it was accepted")
     except Refused as refusal:
         return _Result(state=DeliveryState.FAILED, error=one_line(str(refusal)))
     except Undelivered as failure:

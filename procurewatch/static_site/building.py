@@ -34,7 +34,7 @@ def build_site(app_context: AppContext, folder: Path, base_url: str) -> Written:
     with locked(folder):
         with app_context.database.reading() as session:
             pages = write_files(site_pages(context, session), folder, lambda path: not is_of_index(path), stop)
-        index = write_files(index_files(folder, pages), folder, is_of_index, stop)
+        index = write_files(index_files(folder, pages, stop), folder, is_of_index, stop)
     return Written(
         built=pages.built + index.built,
         changed=pages.changed + index.changed,

@@ -15,10 +15,10 @@ import httpx
 import pytest
 from sqlalchemy import select
 
-from storage.alerts.deliveries import list_deliveries, queue_delivery
+from storage.alerts.deliveries import list_deliveries, load_delivery, queue_delivery
 from storage.alerts.models import ChannelKind, DeliveryState, Rhythm
-from storage.alerts.subscriptions import add_subscription
-from storage.database import open_database
+from storage.alerts.subscriptions import add_subscription, disabled_subscriptions
+from storage.database import Database, open_database
 from storage.maintenance.processes import list_processes
 from storage.models import RunStatus
 from storage.tables import EventRow
@@ -46,6 +46,15 @@ def running(folder: Path, base_url: str, **more: str) -> Iterator[tuple[Process,
         with httpx.Client(base_url=address, timeout=SECONDS) as client:
             yield process, client
         process.send_signal(signal.SIGTERM)
+
+
+def queue_message(database: Database, channel: ChannelKind, address: str) -> int:
+    """Add an alert and store a message with an event; return the number of the message."""
+    now = database.now()
+    with database.writing() as session:
+        [event, *_] = [row.id for row in session.scalars(select(EventRow)) if row.is_published]
+        given = add_subscription(session, channel=channel, address=address, rhythm=Rhythm.AT_ONCE, now=now)
+        return queue_delivery(session, given.id, [event], since=now, until=now, now=now).id
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -92,13 +101,7 @@ def test_a_signal_ends_it_while_the_receiver_of_an_alert_hangs(tmp_path: Path) -
         ScriptedServer(HANG) as receiver,
     ):
         fill(database)
-        now = database.now()
-        with database.writing() as session:
-            [event, *_] = [row.id for row in session.scalars(select(EventRow)) if row.is_published]
-            given = add_subscription(
-                session, channel=ChannelKind.WEBHOOK, address=f"{receiver.base_url}/", rhythm=Rhythm.AT_ONCE, now=now
-            )
-            queue_delivery(session, given.id, [event], since=now, until=now, now=now)
+        queue_message(database, ChannelKind.WEBHOOK, f"{receiver.base_url}/")
         with running(tmp_path, "http://127.0.0.1:9", PROCUREWATCH_ALERTS_TO_PRIVATE_ADDRESSES="true") as (process, _):
             while not receiver.requests:
                 time.sleep(0.02)
@@ -109,6 +112,28 @@ def test_a_signal_ends_it_while_the_receiver_of_an_alert_hangs(tmp_path: Path) -
             assert [message.state for message in list_deliveries(session)] == [DeliveryState.PENDING], (
                 "it is sent again"
             )
+
+
+def test_a_signal_ends_it_while_a_mail_server_says_nothing(tmp_path: Path) -> None:
+    with (
+        closing(open_database(f"sqlite:///{tmp_path / 'procurewatch.sqlite3'}")) as database,
+        socket.create_server(("127.0.0.1", 0)) as silent,
+    ):
+        fill(database)
+        message = queue_message(database, ChannelKind.EMAIL, "ana@example.org")
+        mail = {"HOST": "127.0.0.1", "PORT": str(silent.getsockname()[1]), "SECURITY": "none", "TIMEOUT_SECONDS": "600"}
+        given = {"SENDER": "alerts@example.org", **mail}
+        settings = {f"PROCUREWATCH_MAIL__{name}": value for name, value in given.items()}
+        last = {**settings, "PROCUREWATCH_ALERT_TRIES": "1"}
+        with running(tmp_path, "http://127.0.0.1:9", **last) as (process, _), closing(silent.accept()[0]):
+            process.send_signal(signal.SIGTERM)  # it waits for the greeting
+            _, err = process.communicate(timeout=SECONDS)
+        assert (process.returncode, err.strip().splitlines()[-1]) == (0, "procurewatch: stopped on request")
+        with database.reading() as session:
+            found = load_delivery(session, message)
+            assert found is not None
+            assert (found.state, found.attempts) == (DeliveryState.PENDING, 1), "that is no failure of the alert"
+            assert disabled_subscriptions(session) == []
 
 
 def test_a_port_in_use_is_said_in_one_line(tmp_path: Path) -> None:

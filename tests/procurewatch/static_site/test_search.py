@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
+from time import sleep
 
 import pytest
 
@@ -43,9 +47,9 @@ def test_the_index_is_made_again_only_when_a_page_has_changed(
 ) -> None:
     runs, run = [], search_index._run
 
-    def counted_run(command: list[str]) -> None:
+    def counted_run(command: list[str], is_stopping: Callable[[], bool]) -> None:
         runs.append(command)
-        run(command)
+        run(command, is_stopping)
 
     monkeypatch.setattr(search_index, "_run", counted_run)
     build_site(app_context, site, "https://example.org/contracts")
@@ -81,3 +85,20 @@ def test_a_pagefind_that_fails_leaves_the_pages(
     with pytest.raises(SiteError, match=r"the pages are written, but not the search index: .* no space left"):
         build_site(app_context, tmp_path, "")
     assert (tmp_path / urls.INDEX).is_file()
+
+
+def test_a_build_that_is_to_stop_does_not_wait_for_pagefind(
+    app_context: AppContext, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        search_index, "pagefind_command", lambda: ["sh", "-c", f"echo > {tmp_path}/began; exec sleep 999"]
+    )
+    own = replace(app_context, stop=Event())
+    with ThreadPoolExecutor(1) as thread:
+        build = thread.submit(build_site, own, tmp_path / "site", "")
+        while not (tmp_path / "began").exists() and not build.done():
+            sleep(0.02)
+        own.stop.set()
+        with pytest.raises(SiteError, match="stopped; the pages are written"):
+            build.result()
+    assert (tmp_path / "site" / urls.INDEX).is_file()

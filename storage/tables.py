@@ -356,12 +356,13 @@ class SearchRow(SQLModel, table=True):
             "sub_agency_code", "recipient_state", "competition", "psc", "naics", "sort_date", "amount_cents",
             "first_seen",
         ),
+        # The newest published record of an agency, and all of them.
+        Index("ix_search_sub_agency", "sub_agency_code", "is_published", "sort_key", "record_key"),
+        Index("ix_search_department", "department", "is_published", "sort_key", "record_key"),
         *(
             Index(f"ix_search_{name}", column, "sort_key")
             for name, column in (
                 ("category", "category"),
-                ("department", "department"),
-                ("sub_agency", "sub_agency_code"),
                 ("state", "recipient_state"),
                 ("psc", "psc"),
                 ("naics", "naics"),
@@ -396,7 +397,7 @@ class SearchRow(SQLModel, table=True):
 class SpendingRow(SQLModel, table=True):
     """What the actions of published awards obligate in all: the sum of `spent` over the rows of `search`.
 
-    `storage.search.index` changes it with them. `agency` is the code of a sub-agency, or else of a department.
+    `storage.search.index` changes it with them. `department` and `sub_agency_code` are those of the rows.
     `fiscal_year` is "" for actions without a possible date and "all" for all years, `category` "" for all.
     """
 
@@ -404,7 +405,8 @@ class SpendingRow(SQLModel, table=True):
 
     fiscal_year: str = Field(primary_key=True)
     category: str = Field(primary_key=True)
-    agency: str = Field(primary_key=True)
+    department: str = Field(primary_key=True)
+    sub_agency_code: str = Field(primary_key=True)
     dollars: Decimal = Field(sa_column=Column("dollars_cents", Cents, nullable=False))
     actions: int
     awards: int

@@ -62,10 +62,10 @@ class Facet:
 class SearchPage:
     """The data of the page. `description` is the search in words, `query` the URL's query without paging.
     `other_params` are the parameters that the form passes on besides its own. `after` is the cursor of the next page,
-    "" on the last one. `spent` is the total of the actions that the search finds.
-    `entries_a_year` counts the entries of the search's feed in the last 12 months. `is_private`
-    searches, which only reviewers may run, have no feeds, exports or citations. `coverage` says which contracts were
-    read completely, in sentences. `may_lack_defense`: recent awards of the Defense Department may be missing.
+    "" on the last one. `spent` is the total of the actions that the search finds, `None` if there are too many to add
+    up. `entries_a_year` counts the entries of the search's feed in the last 12 months. `is_private` searches, which
+    only reviewers may run, have no feeds, exports or citations. `coverage` says which contracts were read completely,
+    in sentences. `may_lack_defense`: recent awards of the Defense Department may be missing.
     """
 
     description: str = ""

@@ -16,7 +16,7 @@ from storage.reading.events import is_small_change
 from storage.search.full_text import Condition, Dialect, agency_name_filter, is_agency_code, text_filter
 from storage.search.index import department_of, first_sort_key
 from storage.search.query import BandFilter, Query
-from storage.tables import ActionRow, EventRow, MatchRow, RecordRow, SearchRow, SourceRecordRow
+from storage.tables import ActionRow, EventRow, MatchRow, RecordRow, SearchRow, SourceRecordRow, SpendingRow
 
 FULL_CODE = {"psc": 4, "naics": 6}  # characters; a shorter code is a prefix
 KIND_GROUPS = {"award": sorted(AWARDS), "publication": sorted(PUBLICATIONS)}
@@ -80,14 +80,19 @@ def _source_filter(query: Query) -> Condition:
 
 
 def _agency_filter(agency: str) -> Iterator[Condition]:
-    if not is_agency_code(agency):
+    if is_agency_code(agency):
+        yield from agency_code_filter(agency, SearchRow)
+    else:
         yield agency_name_filter(agency)
-        return
+
+
+def agency_code_filter(agency: str, row: type[SearchRow | SpendingRow]) -> Iterator[Condition]:
+    """Give the conditions, of which one must hold, that a row is of the agency or the department with a code."""
     code = agency.upper()
     if len(code) == 4:
-        yield col(SearchRow.sub_agency_code) == code
+        yield col(row.sub_agency_code) == code
     if len(department_of(code)) == 3:
-        yield col(SearchRow.department) == department_of(code)
+        yield col(row.department) == department_of(code)
 
 
 def _has_code(column: SQLColumnExpression[str], code: str, full_length: int) -> Condition:

@@ -96,7 +96,11 @@ def are_totals_current(session: Session) -> bool:
     """Return whether the stored totals are the sums of all index rows. Reads all of them."""
     table: Table = SpendingRow.__table__  # type: ignore[attr-defined]
     stored = {
-        (row.fiscal_year, row.category, row.agency): [int(row.dollars_cents.scaleb(2)), row.actions, row.awards]
+        (row.fiscal_year, row.category, row.department, row.sub_agency_code): [
+            int(row.dollars_cents.scaleb(2)),
+            row.actions,
+            row.awards,
+        ]
         for row in session.execute(select(table))
     }
     return stored == _sum(_spent_rows(session))
@@ -140,13 +144,13 @@ def _add_to_totals(session: Session, before: Iterable[Mapping[str, Any]], after:
     session.execute(delete(SpendingRow).where(col(SpendingRow.awards) == 0))
 
 
-def _sum(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], list[int]]:
-    """Return cents, actions and awards by fiscal year, category and agency, of index rows."""
-    found: dict[tuple[str, str, str], list[int]] = {}
+def _sum(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str, str], list[int]]:
+    """Return cents, actions and awards by fiscal year, category, department and sub-agency, of index rows."""
+    found: dict[tuple[str, str, str, str], list[int]] = {}
     for facts in rows:
-        agency = facts["sub_agency_code"] or facts["department"]
         for (year, category), sums in _totals_of(facts["spent"]).items():
-            known = found.setdefault((year, category, agency), [0, 0, 0])
+            key = (year, category, facts["department"], facts["sub_agency_code"])
+            known = found.setdefault(key, [0, 0, 0])
             known[:] = [have + more for have, more in zip(known, sums, strict=True)]
     return found
 

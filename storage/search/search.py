@@ -29,6 +29,7 @@ from sqlmodel import col
 
 from storage.concerned import concerns_all, concerns_event
 from storage.models import AWARDS, MatchBand, StoredEvent, StoredRecord
+from storage.reading import coverage
 from storage.reading.coverage import DEFENSE
 from storage.reading.events import load_events
 from storage.reading.records import BATCH_SIZE, records_by_key
@@ -88,8 +89,9 @@ def may_lack_defense_awards(session: Session, query: Query) -> bool:
     """
     if query.agency and all(map(is_agency_code, query.agency)):
         codes = [code.upper() for code in query.agency]
-        departments = select(col(SearchRow.department)).where(col(SearchRow.sub_agency_code).in_(codes)).distinct()
-        return bool({*map(department_of, codes), *session.scalars(departments)} & {*DEFENSE})
+        return any(
+            {department_of(code), department_of(coverage.department_of(session, code))} & {*DEFENSE} for code in codes
+        )
     if not (query.vendor or query.category or query.agency):
         return True
     found = select(col(SearchRow.record_key)).where(*record_conditions(query, dialect_of(session))).limit(1)

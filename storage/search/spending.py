@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -25,7 +26,6 @@ from sqlalchemy import (
     exists,
     func,
     literal,
-    not_,
     or_,
     select,
     type_coerce,
@@ -37,10 +37,10 @@ from sqlmodel import col
 
 from storage.concerned import concerns_action
 from storage.models import StoredAction
-from storage.possible_days import possible_days
+from storage.possible_days import fiscal_year_of, possible_days
 from storage.rows import view_of
-from storage.search.filters import action_filter, match_filter
-from storage.search.full_text import Condition, Dialect
+from storage.search.filters import action_filter, agency_code_filter, match_filter
+from storage.search.full_text import Condition, Dialect, is_agency_code
 from storage.search.index import ALL_YEARS
 from storage.search.query import BandFilter, InvalidQuery, Query, read_query
 from storage.search.search import dialect_of, record_conditions
@@ -66,7 +66,7 @@ OF_MATCHES = ENTRIES | {Dimension.CATEGORY}
 STORED: Mapping[Dimension, Any] = {
     Dimension.YEAR: col(SpendingRow.fiscal_year),
     Dimension.CATEGORY: col(SpendingRow.category),
-    Dimension.AGENCY: col(SpendingRow.agency),
+    Dimension.AGENCY: func.coalesce(func.nullif(col(SpendingRow.sub_agency_code), ""), col(SpendingRow.department)),
 }
 
 
@@ -116,10 +116,22 @@ class SpendingTable:
 
 def total_of(session: Session, query: Query) -> Total:
     """Return the total of the actions that a query finds."""
-    if query == Query():
-        return _total(session.execute(_stored_sums({}, ())).one())
+    if has_stored_sums(query):
+        return _total(session.execute(_stored_sums(query, {}, ())).one())
     actions = _actions(query, dialect_of(session), {}).cte("actions")
     return _total(session.execute(_sums(actions, (), once=True)).one())
+
+
+def has_stored_sums(query: Query) -> bool:
+    """Return whether the totals of a query by year, technology and agency are stored, so that no actions are read.
+
+    They are for everything that is published, and for one fiscal year, one technology and agencies by their codes.
+    """
+    is_simple = replace(query, fiscal_year=(), category=(), agency=()) == Query()
+    is_single = len(query.fiscal_year) <= 1 and len(query.category) <= 1  # an award may be in several
+    # Actions of later years may have been signed on days that cannot be true.
+    is_past = all(year <= fiscal_year_of(datetime.now(UTC).date()) for year in query.fiscal_year)
+    return is_simple and is_single and is_past and all(map(is_agency_code, query.agency))
 
 
 def spending(session: Session, query: Query, rows: Dimension, columns: Dimension | None = None) -> SpendingTable:
@@ -132,8 +144,8 @@ def spending(session: Session, query: Query, rows: Dimension, columns: Dimension
         raise ValueError(f"no table of {rows} by {columns}")
     dimensions = {"row": rows} if columns is None else {"row": rows, "column": columns}
     parts = [(), *((part,) for part in dimensions), *([("row", "column")] if columns else [])]
-    if query == Query() and set(dimensions.values()) <= set(STORED):
-        sums = [_stored_sums(dimensions, part) for part in parts]
+    if has_stored_sums(query) and set(dimensions.values()) <= set(STORED):
+        sums = [_stored_sums(query, dimensions, part) for part in parts]
     else:
         once = not OF_MATCHES & set(dimensions.values())
         actions = _actions(query, dialect_of(session), dimensions).cte("actions")
@@ -293,28 +305,30 @@ def _sums(actions: CTE, by: tuple[str, ...], *, once: bool) -> Select[*tuple[Any
     ).group_by(*(counted.c[part] for part in by))
 
 
-def _stored_sums(dimensions: Mapping[str, Dimension], by: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
-    """Return the same query over the stored totals of everything that is published."""
+def _stored_sums(query: Query, dimensions: Mapping[str, Dimension], by: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
+    """Return the same query over the stored totals, of a query that has them."""
     grouped = {part: STORED[dimensions[part]] for part in by}
-    is_all = {
-        Dimension.YEAR: col(SpendingRow.fiscal_year) == ALL_YEARS,
-        Dimension.CATEGORY: col(SpendingRow.category) == "",
-    }
     shown = {dimensions[part] for part in by}
     row, column = (grouped.get(part, literal("")) for part in ("row", "column"))
-    return (
-        select(
-            literal(" ".join(by)).label("part"),
-            row.label("row"),
-            column.label("column"),
-            literal("").label("name"),
-            func.sum(col(SpendingRow.dollars)).label("dollars"),
-            func.coalesce(func.sum(col(SpendingRow.actions)), 0).label("actions"),
-            func.coalesce(func.sum(col(SpendingRow.awards)), 0).label("awards"),
-        )
-        .where(*(not_(whole) if each in shown else whole for each, whole in is_all.items()))
-        .group_by(*grouped.values())
+    found = select(
+        literal(" ".join(by)).label("part"),
+        row.label("row"),
+        column.label("column"),
+        literal("").label("name"),
+        func.sum(col(SpendingRow.dollars)).label("dollars"),
+        func.coalesce(func.sum(col(SpendingRow.actions)), 0).label("actions"),
+        func.coalesce(func.sum(col(SpendingRow.awards)), 0).label("awards"),
     )
+    wanted = {
+        Dimension.YEAR: (col(SpendingRow.fiscal_year), query.fiscal_year, ALL_YEARS),
+        Dimension.CATEGORY: (col(SpendingRow.category), query.category, ""),
+    }
+    for each, (stored, chosen, whole) in wanted.items():
+        is_whole = each not in shown and not chosen
+        found = found.where(stored == str(chosen[0]) if chosen else stored == whole if is_whole else stored != whole)
+    if query.agency:
+        found = found.where(or_(*(each for code in query.agency for each in agency_code_filter(code, SpendingRow))))
+    return found.group_by(*grouped.values())
 
 
 def _total(row: Any) -> Total:
@@ -332,17 +346,18 @@ def _headings(
 
 
 def _agency_names(session: Session, codes: Sequence[str]) -> dict[str, str]:
-    """Return the names of sub-agencies and departments, as their newest records have them."""
+    """Return the names of sub-agencies and departments, as their newest records have them, published ones first."""
     wanted = values(column("code", String)).data([(code,) for code in codes]).cte()
     of_record = col(RecordRow.key) == col(SearchRow.record_key)
     newest = [
         select(name)
         .join(SearchRow, of_record)
-        .where(code == wanted.c.code, name != "")
+        .where(code == wanted.c.code, name != "", col(SearchRow.is_published).is_(is_published))
         .order_by(col(SearchRow.sort_key).desc())
         .limit(1)
         .correlate(wanted)
         .scalar_subquery()
+        for is_published in (True, False)
         for code, name in (
             (col(SearchRow.sub_agency_code), col(RecordRow.sub_agency_name)),
             (col(SearchRow.department), col(RecordRow.agency_name)),

@@ -22,7 +22,7 @@ from procurewatch.web.security.guard import SCRIPT_POLICY
 from storage.search.facets import FacetCount, count_by_facets
 from storage.search.query import PARAMETERS, InvalidQuery, Query, read_query
 from storage.search.search import count_events_since, find_records, may_lack_defense_awards, record_cursor
-from storage.search.spending import total_of
+from storage.search.spending import has_stored_sums, total_of
 
 PAGE_SIZE = 25
 MAX_FACET_VALUES = 8
@@ -91,7 +91,7 @@ def _search_page(context: WebContext, session: Session, query: Query, after: str
         records=tuple(shown),
         facets=tuple(_facets(params, counts, titles, context.app.source_titles)),
         after=record_cursor(shown[-1]) if len(found) > len(shown) else "",
-        spent=total_of(session, query),
+        spent=total_of(session, query) if total <= MAX_COUNTED or has_stored_sums(query) else None,
         entries_a_year=count_events_since(session, query, context.today - YEAR, MAX_ENTRIES + 1),
         coverage=tuple(query_coverage(session, context.app.watchlist, query)),
         may_lack_defense=may_lack_defense_awards(session, query),

@@ -499,7 +499,9 @@ def _create_tables() -> None:
     with op.batch_alter_table("search", schema=None) as batch_op:
         batch_op.create_index("ix_search_amount", ["amount_cents", "sort_key"], unique=False)
         batch_op.create_index("ix_search_category", ["category", "sort_key"], unique=False)
-        batch_op.create_index("ix_search_department", ["department", "sort_key"], unique=False)
+        batch_op.create_index(
+            "ix_search_department", ["department", "is_published", "sort_key", "record_key"], unique=False
+        )
         batch_op.create_index("ix_search_first_seen", ["first_seen", "sort_key"], unique=False)
         batch_op.create_index("ix_search_naics", ["naics", "sort_key"], unique=False)
         batch_op.create_index("ix_search_psc", ["psc", "sort_key"], unique=False)
@@ -524,17 +526,20 @@ def _create_tables() -> None:
             unique=False,
         )
         batch_op.create_index("ix_search_state", ["recipient_state", "sort_key"], unique=False)
-        batch_op.create_index("ix_search_sub_agency", ["sub_agency_code", "sort_key"], unique=False)
+        batch_op.create_index(
+            "ix_search_sub_agency", ["sub_agency_code", "is_published", "sort_key", "record_key"], unique=False
+        )
 
     op.create_table(
         "spending",
         sa.Column("fiscal_year", sa.String(), nullable=False),
         sa.Column("category", sa.String(), nullable=False),
-        sa.Column("agency", sa.String(), nullable=False),
+        sa.Column("department", sa.String(), nullable=False),
+        sa.Column("sub_agency_code", sa.String(), nullable=False),
         sa.Column("dollars_cents", storage.columns.Cents(), nullable=False),
         sa.Column("actions", sa.Integer(), nullable=False),
         sa.Column("awards", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("fiscal_year", "category", "agency"),
+        sa.PrimaryKeyConstraint("fiscal_year", "category", "department", "sub_agency_code"),
     )
 
     op.create_table(

@@ -14,6 +14,7 @@ from lxml import etree
 
 from feeds.urls import award_path
 from procurewatch.context import AppContext
+from procurewatch.web.routes import search
 from sources.records import Agency, Amount, AmountMeaning, Publication, PublicationKind, Recipient
 from storage.database import Database
 from storage.writing.publication import bump_publication_version
@@ -249,6 +250,17 @@ def test_a_search_shows_results_and_feeds(client: Client) -> None:
     ]
     assert {href.partition("?")[2] for href in hrefs} == {"q=clearview&since=2024-01-01"}
     assert page.xpath("//input[@name='since']/@value") == ["2024-01-01"]
+
+
+def test_a_search_adds_up_no_more_records_than_it_counts(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def spent(query: str) -> str:
+        return str(tree_of(client.get(f"/search?{query}").content).xpath("string(//p[@class='spent-total'])"))
+
+    monkeypatch.setattr(search, "MAX_COUNTED", 3)
+    assert "obligated by" in spent("agency=7012")  # its total is stored
+    assert spent("q=cellebrite&kind=award") == (
+        "To add up what these records obligate, compare them by agency and fiscal year."
+    )
 
 
 def test_a_search_has_all_pages(client: Client) -> None:

@@ -14,7 +14,7 @@ from sources.records import Recipient
 from storage.database import Database
 from storage.search.index import are_totals_current, rebuild_totals
 from storage.search.query import read_query
-from storage.search.spending import Dimension, SpendingTable, Total, spending, total_of
+from storage.search.spending import Dimension, SpendingTable, Total, has_stored_sums, spending, total_of
 from storage.tables import ActionRow, SpendingRow
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, EQUIPMENT, LATER, acted, match
 from tests.storage.database_helpers import save
@@ -183,6 +183,36 @@ def test_the_stored_totals_are_those_of_the_actions(
     with stored.reading() as session:
         assert total_of(session, read_query({})) == found.total
     assert rows is not YEAR or [row.code for row in found.rows][:2] == ["", "2021"]
+    for asked in (
+        {"fiscal_year": "2022"},
+        {"category": FACES},
+        {"agency": "7012"},
+        {"agency": "070"},
+        {"agency": "7000", "category": FACES, "fiscal_year": "2023"},
+        {"agency": "1524"},
+    ):
+        assert has_stored_sums(read_query(asked))
+        assert table(stored, rows, columns, **asked) == table(stored, rows, columns, seen_since="2020-01-01", **asked)
+    several = [("agency", "7012"), ("agency", "015"), ("fiscal_year", "2022")]
+    with stored.reading() as session:
+        of_actions = total_of(session, read_query([*several, ("seen_since", "2020-01-01")]))
+        assert total_of(session, read_query(several)) == of_actions != Total()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        [("fiscal_year", "2022"), ("fiscal_year", "2023")],
+        [("category", FACES), ("category", "social-media")],
+        [("fiscal_year", "2062")],
+        [("agency", "customs")],
+        [("vendor", "clearview-ai")],
+        [("band", "review")],
+        [("q", "forensic")],
+    ],
+)
+def test_other_totals_are_not_stored(asked: list[tuple[str, str]]) -> None:
+    assert not has_stored_sums(read_query(asked))
 
 
 def test_vacuum_and_check_of_the_totals(stored: Database) -> None:

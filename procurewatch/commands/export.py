@@ -17,7 +17,8 @@ from monitors.watchlist.model import Watchlist
 from procurewatch.command_line.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.command_line.terminal import fail, fail_without_matches, whole_output
 from procurewatch.context import open_app
-from procurewatch.exports.data_package import MEDIA_TYPES, SUFFIX, data_package, export_notes
+from procurewatch.exports.about import about_export
+from procurewatch.exports.data_package import MEDIA_TYPES, SUFFIX, data_package
 from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
 from procurewatch.exports.sqlite_file import write_sqlite
@@ -33,6 +34,7 @@ from storage.search.query import Query
 from storage.search.search import find_records
 from storage.search.spending import EVERYTHING, awards_query
 
+WITHOUT_NOTES = frozenset({ExportFormat.CSV, ExportFormat.JSONL})  # a file beside them describes them
 BINARY = frozenset({ExportFormat.XLSX, ExportFormat.PARQUET, ExportFormat.SQLITE})
 
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Output file; standard output by default.")]
@@ -56,15 +58,19 @@ def export(  # noqa: PLR0917  options are given by name
     context: typer.Context,
     options: QueryOptions,
     form: Annotated[ExportFormat | None, typer.Option("--format", help="Output format; csv by default.")] = None,
-    rows: Annotated[RowType, typer.Option(help="Row type for csv, xlsx, json and parquet.")] = RowType.RECORDS,
+    rows: Annotated[RowType, typer.Option(help="Row type for csv, xlsx, json, jsonl and parquet.")] = RowType.RECORDS,
     with_evidence: Annotated[bool, typer.Option(help="Include the raw evidence (sqlite only).")] = False,
     excel: Annotated[
         bool, typer.Option("--excel", help="Start the CSV with a byte order mark: Excel then reads it as UTF-8.")
     ] = False,
     describe: Annotated[
-        bool,
-        typer.Option("--data-package", help="Also write a data dictionary beside the file: FILE.datapackage.json."),
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--data-package/--no-data-package",
+            help="Also write a data dictionary beside the file: FILE.datapackage.json. The default for csv and jsonl.",
+            show_default=False,
+        ),
+    ] = None,
     output: Output = None,
 ) -> None:
     """Export records as CSV, Excel, JSON, Parquet, SQLite or OCDS. `export sqlite FILE` exports everything."""
@@ -76,29 +82,28 @@ def export(  # noqa: PLR0917  options are given by name
     _check_options(form, output, with_evidence=with_evidence, excel=excel, describe=describe)
     with open_app(settings) as app_context, app_context.database.reading() as session:
         query = query_from_options(options, app_context.watchlist, session)
-        notes = coverage_notes(session, app_context.watchlist, query)
-        description = query.describe(_names(app_context.watchlist))
+        about = about_export(session, app_context.watchlist, query, _names(app_context.watchlist))
         wanted = awards_query(query) if rows is RowType.ACTIONS else query
         records = CountedRecords(_require_records(session, _for_format(find_records(session, wanted), form)))
         if form is ExportFormat.SQLITE and output is not None:
             with whole_file(output) as file:
                 matched = with_bands(records, query.bands)
-                write_sqlite(session, matched, file, bands=query.bands, with_bodies=with_evidence)
+                write_sqlite(session, matched, file, about=about, bands=query.bands, with_bodies=with_evidence)
         else:
-            about = export_notes(description, notes)
             prefix, bands = settings.ocid_prefix, query.bands
             pieces = export_bytes(
-                session, records, form, query=query, row_type=rows, bands=bands, ocid_prefix=prefix, notes=about
+                session, records, form, query=query, row_type=rows, bands=bands, ocid_prefix=prefix, about=about
             )
             _write(chain([codecs.BOM_UTF8] if excel else [], pieces), output)
-            if output and describe:
-                _write([data_package(description, about, [(output.name, rows)])], Path(f"{output}{SUFFIX}"))
+            is_described = form in WITHOUT_NOTES if describe is None else describe
+            if output and is_described and output.suffix == f".{form}":
+                _write([data_package(about, [(output.name, form, rows)])], Path(f"{output}{SUFFIX}"))
     if output:
-        typer.echo("\n".join([f"{pluralize(records.count, 'record')} in {output}", *notes]), err=True)
+        typer.echo("\n".join([f"{pluralize(records.count, 'record')} in {output}", *about.coverage]), err=True)
 
 
 def _check_options(
-    form: ExportFormat, output: Path | None, *, with_evidence: bool, excel: bool, describe: bool
+    form: ExportFormat, output: Path | None, *, with_evidence: bool, excel: bool, describe: bool | None
 ) -> None:
     """Raise `typer.BadParameter` for options that do not go together."""
     if with_evidence and form is not ExportFormat.SQLITE:
@@ -106,7 +111,7 @@ def _check_options(
     if excel and form is not ExportFormat.CSV:
         raise typer.BadParameter("--excel needs --format csv")
     if describe and (output is None or output.suffix.removeprefix(".") != form or form not in MEDIA_TYPES):
-        raise typer.BadParameter(f"--data-package needs --output FILE.{form} and csv, xlsx, json or parquet")
+        raise typer.BadParameter(f"--data-package needs --output FILE.{form} and csv, xlsx, json, jsonl or parquet")
     if output is None and form in BINARY and sys.stdout.isatty():
         raise typer.BadParameter(f"{form} is a binary format; name a file with --output")
 
@@ -132,13 +137,15 @@ def pack(
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
         query, subject, records = _selected(session, options, app_context.watchlist)
+        notes = coverage_notes(session, app_context.watchlist, query) if query != EVERYTHING else ()
         if len(records) > MAX_RECORDS:
             fail(f"more than {MAX_RECORDS} records match; narrow the query, or use `export`")
         if not records:
             fail_without_matches(session)
         output = output or Path(pack_name(records))
         with whole_output(output) as out:
-            out.writelines(pack_bytes(session, records, subject, query, ocid_prefix=settings.ocid_prefix))
+            prefix = settings.ocid_prefix
+            out.writelines(pack_bytes(session, records, subject, query, ocid_prefix=prefix, coverage=notes))
     typer.echo(f"{pluralize(len(records), 'record')} in {output}", err=True)
 
 

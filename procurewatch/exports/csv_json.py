@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -33,12 +33,30 @@ def csv_bytes(columns: Iterable[str], rows: Iterable[Row]) -> Iterator[bytes]:
     yield out.getvalue().encode()
 
 
-def json_bytes(rows: Iterable[Row]) -> Iterator[bytes]:
-    """Yield rows as a JSON array, one row per line. Amounts are strings, so that no reader rounds them.
+def json_bytes(rows: Iterable[Row], members: Mapping[str, object]) -> Iterator[bytes]:
+    """Yield a JSON object of `members` and `rows`, one row per line.
 
-    Non-ASCII characters are escaped, so that control and direction marks cannot act in a terminal.
+    Amounts are strings, so that no reader rounds them. Non-ASCII characters are escaped, so that control and direction
+    marks cannot act in a terminal.
     """
-    yield from array_bytes({name: _json_value(value) for name, value in row.items()} for row in rows)
+    yield f"{json.dumps({**members, 'rows': []})[:-3]}".encode()
+    yield from array_bytes(map(_json_row, rows))
+    yield b"}\n"
+
+
+def json_lines_bytes(rows: Iterable[Row]) -> Iterator[bytes]:
+    """Yield the same rows as JSON Lines: each line is an object."""
+    lines = ""
+    for row in rows:
+        lines += f"{json.dumps(_json_row(row))}\n"
+        if len(lines) > CHUNK_SIZE:
+            yield lines.encode()
+            lines = ""
+    yield lines.encode()
+
+
+def _json_row(row: Row) -> dict[str, object]:
+    return {name: _json_value(value) for name, value in row.items()}
 
 
 def array_bytes(items: Iterable[object]) -> Iterator[bytes]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 
 from sqlalchemy.orm import Session
 
 from feeds.feed import AUTHORITY
-from procurewatch.exports.csv_json import array_bytes, csv_bytes, json_bytes
+from procurewatch.exports.about import About
+from procurewatch.exports.csv_json import array_bytes, csv_bytes, json_bytes, json_lines_bytes
 from procurewatch.exports.data_package import MEDIA_TYPES
 from procurewatch.exports.ocds import OWN_PREFIX, PROCESSES, release_of
 from procurewatch.exports.parquet import parquet_bytes
@@ -20,7 +20,7 @@ from procurewatch.exports.sqlite_file import PUBLIC, sqlite_bytes
 from procurewatch.exports.xlsx import xlsx_bytes
 from storage.models import StoredRecord
 from storage.reading.events import load_events_for
-from storage.reading.export_rows import COLUMNS, EXPORT_COLUMNS, Row, RowType, export_rows, in_batches, with_bands
+from storage.reading.export_rows import EXPORT_COLUMNS, Row, RowType, export_rows, in_batches, with_bands
 from storage.reading.records import load_actions_for, load_evidence_for
 from storage.reading.timelines import load_links_for
 from storage.search.query import Query
@@ -32,6 +32,7 @@ class ExportFormat(StrEnum):
 
     CSV = "csv"
     JSON = "json"
+    JSONL = "jsonl"
     XLSX = "xlsx"
     PARQUET = "parquet"
     SQLITE = "sqlite"
@@ -49,6 +50,7 @@ class FileType:
 FILE_TYPES = {
     ExportFormat.CSV: FileType("text/csv; charset=utf-8; header=present", ".csv"),
     ExportFormat.JSON: FileType("application/json", ".json"),
+    ExportFormat.JSONL: FileType(MEDIA_TYPES["jsonl"], ".jsonl"),
     ExportFormat.XLSX: FileType(MEDIA_TYPES["xlsx"], ".xlsx"),
     ExportFormat.PARQUET: FileType("application/vnd.apache.parquet", ".parquet"),
     ExportFormat.SQLITE: FileType("application/vnd.sqlite3", ".sqlite3"),
@@ -65,7 +67,7 @@ def export_bytes(
     row_type: RowType = RowType.RECORDS,
     bands: frozenset[str] = PUBLIC,
     ocid_prefix: str = OWN_PREFIX,
-    notes: Sequence[str] = (),
+    about: About | None = None,
 ) -> Iterator[bytes]:
     """Yield an export of records in chunks.
 
@@ -75,7 +77,7 @@ def export_bytes(
         row_type: what a row is; SQLite and OCDS always contain everything.
         bands: the bands of the matches to include.
         ocid_prefix: the prefix of OCDS process identifiers.
-        notes: what to know about the export (`export_notes`), for a workbook.
+        about: what the export says about itself. CSV and JSON Lines have no place for it (`data_package`).
 
     Raises:
         procurewatch.exports.xlsx.TooManyRows: there are more rows than an Excel sheet can have.
@@ -83,28 +85,34 @@ def export_bytes(
     """
     records = with_bands(records, bands)
     rows = partial(_rows, session, records, row_type, query)
+    columns, about = EXPORT_COLUMNS[row_type], about or About()
+    members = {**about.as_json(), "columns": {name: column.meaning for name, column in columns.items()}}
     writers: dict[ExportFormat, Callable[[], Iterator[bytes]]] = {
-        ExportFormat.CSV: lambda: csv_bytes(COLUMNS[row_type], rows()),
-        ExportFormat.JSON: lambda: json_bytes(rows()),
-        ExportFormat.XLSX: lambda: xlsx_bytes(EXPORT_COLUMNS[row_type], rows(), notes),
-        ExportFormat.PARQUET: lambda: parquet_bytes(COLUMNS[row_type], rows()),
-        ExportFormat.SQLITE: lambda: sqlite_bytes(session, records, bands=bands),
-        ExportFormat.OCDS: lambda: ocds_bytes(session, records, ocid_prefix=ocid_prefix),
+        ExportFormat.CSV: lambda: csv_bytes(columns, rows()),
+        ExportFormat.JSON: lambda: json_bytes(rows(), members),
+        ExportFormat.JSONL: lambda: json_lines_bytes(rows()),
+        ExportFormat.XLSX: lambda: xlsx_bytes(columns, rows(), about.notes),
+        ExportFormat.PARQUET: lambda: parquet_bytes(columns, rows(), about),
+        ExportFormat.SQLITE: lambda: sqlite_bytes(session, records, about=about, bands=bands),
+        ExportFormat.OCDS: lambda: ocds_bytes(session, records, about, ocid_prefix=ocid_prefix),
     }
     return writers[export_format]()
 
 
-def ocds_bytes(session: Session, records: Iterable[StoredRecord], *, ocid_prefix: str = OWN_PREFIX) -> Iterator[bytes]:
+def ocds_bytes(
+    session: Session, records: Iterable[StoredRecord], about: About, *, ocid_prefix: str = OWN_PREFIX
+) -> Iterator[bytes]:
     """Yield an OCDS release package of the records that are contracting processes (`PROCESSES`).
 
-    The standard requires at least one release in a package.
+    The standard requires at least one release in a package. `about` is an addition of ours to it.
     """
-    now = datetime.now(UTC)
+    now = about.made
     package = {
         "uri": f"tag:{AUTHORITY}:ocds/{now:%Y%m%dT%H%M%S.%fZ}",
         "version": "1.1",
         "publishedDate": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "publisher": {"name": "Procurewatch, from the public records that each release names"},
+        "about": about.as_json(),
     }
     yield f'{json.dumps(package)[:-1]}, "releases": '.encode()
     yield from array_bytes(_releases(session, records, ocid_prefix))

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from procurewatch.exports.about import About
 from procurewatch.exports.stream_buffer import StreamBuffer
 from storage.fields import FieldType
-from storage.reading.export_rows import Row
+from storage.reading.export_rows import ExportColumn, Row
 
 ROW_GROUP_SIZE = 20_000
 
@@ -17,16 +18,21 @@ class ParquetMissing(Exception):
     """pyarrow is not installed. The message says how to install it."""
 
 
-def parquet_bytes(columns: Mapping[str, FieldType], rows: Iterable[Row]) -> Iterator[bytes]:
+def parquet_bytes(columns: Mapping[str, ExportColumn], rows: Iterable[Row], about: About) -> Iterator[bytes]:
     """Yield a Parquet file, one row group at a time.
 
-    Amounts are `decimal128(20, 2)`, dates `date32`, times `timestamp[us, UTC]`.
+    Amounts are `decimal128(20, 2)`, dates `date32`, times `timestamp[us, UTC]`. The file's metadata has the members of
+    `about`, that of a column its meaning.
 
     Raises:
         ParquetMissing: pyarrow is not installed.
     """
     arrow, parquet = _import_pyarrow()
-    schema = arrow.schema([arrow.field(name, _type(arrow, kind)) for name, kind in columns.items()])
+    fields = (
+        arrow.field(name, _type(arrow, column.type), metadata={"description": column.meaning})
+        for name, column in columns.items()
+    )
+    schema = arrow.schema(list(fields), metadata=about.as_texts())
     return _row_groups(arrow, parquet, schema, rows)
 
 

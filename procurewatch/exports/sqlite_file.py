@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -21,6 +20,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, col
 
+from procurewatch.exports.about import About
 from procurewatch.exports.redaction import remove_user_names
 from storage.models import GOOD_STATUSES, POLL, UNDECIDED, MatchBand, StoredRecord
 from storage.payloads import decompress
@@ -69,12 +69,14 @@ def write_sqlite(
     records: Iterable[StoredRecord],
     file: Path,
     *,
+    about: About,
     bands: frozenset[str] = PUBLIC,
     with_bodies: bool = False,
 ) -> None:
     """Write records with their actions, matches, events, links, source records and evidence to a new SQLite file.
 
     Args:
+        about: what the table `about` says.
         bands: the bands of the matches to write; their pending events are left out unless "review" or "name-only"
             is among them.
         with_bodies: also write the raw evidence, which makes the file large.
@@ -100,16 +102,16 @@ def write_sqlite(
             connection.commit()
     finally:
         engine.dispose()
-    _finish(file)
+    _finish(file, about)
 
 
 def sqlite_bytes(
-    session: Session, records: Iterable[StoredRecord], *, bands: frozenset[str] = PUBLIC
+    session: Session, records: Iterable[StoredRecord], *, about: About, bands: frozenset[str] = PUBLIC
 ) -> Iterator[bytes]:
     """Yield the same file in chunks; it is written to a temporary folder first."""
     with TemporaryDirectory(prefix="procurewatch-") as folder:
         file = Path(folder) / "export.sqlite3"
-        write_sqlite(session, records, file, bands=bands)
+        write_sqlite(session, records, file, about=about, bands=bands)
         with file.open("rb") as whole:
             while chunk := whole.read(CHUNK_SIZE):
                 yield chunk
@@ -206,11 +208,10 @@ def _states(session: Session) -> dict[type[SQLModel], Rows]:
     }
 
 
-def _finish(file: Path) -> None:
+def _finish(file: Path, about: About) -> None:
     """Add the full-text index and a table that describes the file."""
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute(f'CREATE VIRTUAL TABLE record_fts USING fts5({SEARCH_COLUMNS}, content="record")')
         connection.execute("INSERT INTO record_fts(record_fts) VALUES ('rebuild')")
         connection.execute("CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
-        made = datetime.now(UTC).isoformat(timespec="seconds")
-        connection.executemany("INSERT INTO about VALUES (?, ?)", [("made", made), *ABOUT.items()])
+        connection.executemany("INSERT INTO about VALUES (?, ?)", (about.as_texts() | ABOUT).items())

@@ -11,7 +11,7 @@ import mimetypes
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version
 from itertools import chain
 
@@ -22,8 +22,9 @@ from feeds.pages.coverage import coverage_lines
 from feeds.pages.timeline import TimelineSection, render_timeline
 from feeds.text import format_date, format_time, one_line, pluralize
 from feeds.urls import award_page_name
+from procurewatch.exports.about import About, freshness
 from procurewatch.exports.csv_json import csv_bytes
-from procurewatch.exports.data_package import data_package, export_notes
+from procurewatch.exports.data_package import data_package
 from procurewatch.exports.formats import ExportFormat, export_bytes, ocds_bytes
 from procurewatch.exports.ocds import OWN_PREFIX, PROCESSES
 from procurewatch.exports.redaction import FIELDS, remove_user_names
@@ -102,17 +103,12 @@ signed."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackMetadata:
-    """What a pack contains and when it was made. The first `selected` records match the query, the rest are linked.
+    """What a pack contains. The first `selected` records match the query, the rest are linked."""
 
-    `coverage` says which contracts were read completely, in sentences.
-    """
-
-    made: datetime
-    subject: str
+    about: About
     records: Sequence[StoredRecord]
     selected: int
     evidence: Mapping[str, Sequence[StoredEvidence]]
-    coverage: Sequence[str]
 
 
 def pack_bytes(
@@ -122,6 +118,7 @@ def pack_bytes(
     query: Query = EVERYTHING,
     *,
     ocid_prefix: str = OWN_PREFIX,
+    coverage: Sequence[str] = (),
 ) -> Iterator[bytes]:
     """Yield a story pack of records, and of the records linked with them, in chunks.
 
@@ -130,34 +127,30 @@ def pack_bytes(
         records: at most `MAX_RECORDS`, with the matches to publish.
         subject: a description of the query.
         query: the query itself, which selects the actions to list and add up.
+        coverage: which contracts were read completely, in sentences; by default those of the records' vendors.
     """
-    made = datetime.now(UTC)
     linked = _linked_records(session, records)
     everything = list({record.key: record for record in (*records, *chain(*linked.values()))}.values())
     evidence: dict[str, list[StoredEvidence]] = {}
     for batch in in_batches(everything):
         evidence |= load_evidence_for(session, [record.key for record in batch])
     vendors = sorted({match.vendor_id for record in everything for match in record.matches})
-    metadata = PackMetadata(
-        made=made,
-        subject=subject,
-        records=everything,
-        selected=len(records),
-        evidence=evidence,
-        coverage=coverage_lines(coverage_of(session, vendors), dict(known_agencies(session))),
-    )
+    coverage = coverage or coverage_lines(coverage_of(session, vendors), dict(known_agencies(session)))
+    about = About(description=subject, coverage=tuple(coverage), freshness=freshness(session))
+    metadata = PackMetadata(about=about, records=everything, selected=len(records), evidence=evidence)
     bands = frozenset(match.band for record in everything for match in record.matches)
-    out = _Zip(made)
+    out = _Zip(about.made)
     yield from out.add("README.txt", [_readme(metadata).encode()])
     for row_type in RowType:
         rows = export_bytes(session, everything, ExportFormat.CSV, query=query, row_type=row_type, bands=bands)
         yield from out.add(f"{row_type}.csv", rows)
-    files = [(f"{row_type}.csv", row_type) for row_type in RowType]
-    notes = export_notes(subject, metadata.coverage)
-    yield from out.add("datapackage.json", [data_package(subject, notes, files)])
+    files = [(f"{row_type}.csv", "csv", row_type) for row_type in RowType]
+    yield from out.add("datapackage.json", [data_package(metadata.about, files)])
     if any(record.category in PROCESSES for record in everything):
-        yield from out.add("releases.ocds.json", ocds_bytes(session, everything, ocid_prefix=ocid_prefix))
-    yield from out.add("timeline.html", [render_timeline(subject, made, _timeline(session, records, linked))])
+        yield from out.add(
+            "releases.ocds.json", ocds_bytes(session, everything, metadata.about, ocid_prefix=ocid_prefix)
+        )
+    yield from out.add("timeline.html", [render_timeline(subject, about.made, _timeline(session, records, linked))])
     for suffix, write in FORMATS.items():
         cited = (
             write(cite_award(record, evidence.get(record.key, ()), publisher=publisher_of(record.source)))
@@ -209,12 +202,12 @@ def _readme(metadata: PackMetadata) -> str:
     attributed = sum(1 for record in metadata.records if attribution(record))
     note = f"\nATTRIBUTION\n{ATTRIBUTION} ({pluralize(attributed, 'record')} here.)\n" if attributed else ""
     return README.format(
-        subject=one_line(metadata.subject),
-        made=format_time(metadata.made),
+        subject=one_line(metadata.about.description),
+        made=format_time(metadata.about.made),
         version=version("procurewatch"),
         records=f"{pluralize(metadata.selected, 'record')}{more}",
-        freshness="\n".join(_freshness(metadata)),
-        coverage="\n".join(metadata.coverage),
+        freshness="\n".join([*_freshness(metadata), *metadata.about.freshness]),
+        coverage="\n".join(metadata.about.coverage),
         fields=", ".join(FIELDS),
         attribution=note,
         delay=DELAY if any(record.agency_code in DEFENSE for record in metadata.records) else "",

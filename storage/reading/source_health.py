@@ -168,6 +168,14 @@ def _silence(source: str, began: datetime, latest: RunRow) -> Incident:
     return Incident(source=source, began=began, ended=None, failures=0, status=NOT_POLLED, message=reason)
 
 
+def last_good_polls(session: Session) -> dict[str, datetime]:
+    """Return when the last good poll of each source began (UTC)."""
+    good = select(col(RunRow.source), func.max(col(RunRow.started))).where(
+        col(RunRow.purpose) == POLL, col(RunRow.status).in_(GOOD_STATUSES)
+    )
+    return {row[0]: row[1] for row in session.execute(good.group_by(col(RunRow.source)))}
+
+
 def load_health(session: Session, source: str, limit: timedelta = MAX_SILENCE) -> SourceHealth:
     """Return the health of a source, from its polls. `limit`: how long it may be without a good one (`max_silence`)."""
     now = server_time(session)

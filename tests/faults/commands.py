@@ -93,7 +93,14 @@ def commands() -> Iterator[list[Command]]:
             ),
             Command(
                 name="export",
-                arguments=("export", "--format", "csv", "--output", "{folder}/exported/records.csv"),
+                arguments=(
+                    "export",
+                    "--format",
+                    "csv",
+                    "--no-data-package",
+                    "--output",
+                    "{folder}/exported/records.csv",
+                ),
                 prepare=_records,
                 result=partial(files_of, name="exported"),
             ),

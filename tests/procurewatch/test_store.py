@@ -45,8 +45,8 @@ def demo(demo_folder: Path) -> Iterator[procurewatch.Store]:
 
 def test_searches_find_what_the_command_line_exports(demo: procurewatch.Store, demo_folder: Path) -> None:
     options = ("--category", "device-forensics", "--fiscal-year", "2024")
-    exported = run(demo_folder, "--demo", "export", *options, "--rows", "actions", "--format", "json")
-    rows = json.loads(exported.stdout)
+    exported = run(demo_folder, "--demo", "export", *options, "--rows", "actions", "--format", "jsonl")
+    rows = [json.loads(line) for line in exported.stdout.splitlines()]
     actions = list(demo.actions(category="device-forensics", fiscal_year=2024))
     assert [each.action.key for each in actions] == [row["action_key"] for row in rows]
     assert len(rows) > 20

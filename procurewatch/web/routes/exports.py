@@ -8,6 +8,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from itertools import chain, islice
 from threading import RLock
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
@@ -17,13 +18,13 @@ from starlette.types import Receive, Scope, Send
 from feeds.foia.docx import MEDIA_TYPE, write_docx
 from feeds.foia.letter import write_letter
 from feeds.text import clean
-from procurewatch.exports.data_package import export_notes
+from procurewatch.exports.about import About, about_export
+from procurewatch.exports.data_package import MEDIA_TYPES, SUFFIX, data_package
 from procurewatch.exports.formats import FILE_TYPES, ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
 from procurewatch.exports.parquet import ParquetMissing
 from procurewatch.exports.story_pack import CONTENT_TYPE, MAX_RECORDS, pack_bytes
 from procurewatch.exports.xlsx import TooManyRows
-from procurewatch.query_coverage import coverage_notes
 from procurewatch.web.cache import publication_version
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import Body, ErrorResponse, body_of, not_modified, page_response, validators
@@ -54,6 +55,9 @@ def router(context: WebContext) -> APIRouter:
     downloads = Downloads(context)
     for extension, fmt in EXTENSIONS.items():
         routes.add_api_route(f"/search.{extension}", _search_export(downloads, extension, fmt), methods=["GET", "HEAD"])
+        if extension in MEDIA_TYPES:
+            path = f"/search.{extension}{SUFFIX}"
+            routes.add_api_route(path, _dictionary(context, extension), methods=["GET", "HEAD"])
     routes.add_api_route("/search.zip", _search_pack(downloads), methods=["GET", "HEAD"])
     routes.add_api_route("/packs/{name}.zip", _record_pack(downloads), methods=["GET", "HEAD"])
     routes.add_api_route("/foia/{name}", _foia_letter(context), methods=["GET", "HEAD"])
@@ -143,20 +147,49 @@ def _search_export(downloads: Downloads, extension: str, fmt: ExportFormat) -> C
             found = chain(first, records)
             if not first:
                 return iter(())
-            titles = downloads.context.feeds.get(session).titles
-            coverage = coverage_notes(session, downloads.context.app.watchlist, query)
-            notes = export_notes(query.describe(titles), coverage)
-            return export_bytes(session, found, fmt, query=query, row_type=row_type, ocid_prefix=prefix, notes=notes)
+            about = _about(downloads.context, session, query)
+            return export_bytes(session, found, fmt, query=query, row_type=row_type, ocid_prefix=prefix, about=about)
 
         known = _version_of(downloads.context, request, extension)
         if unchanged := not_modified(request, known, validators(known)):
             return unchanged
         response = downloads.response(request, chunks, FILE_TYPES[fmt].content_type, f"procurewatch.{extension}")
         if response.status_code == HTTPStatus.OK:
-            response.headers.update(validators(known))
+            response.headers.update(validators(known) | _link(request, extension))
         return response
 
     return export
+
+
+def _link(request: Request, extension: str) -> dict[str, str]:
+    """Return the header that names the data dictionary of a file, if it has one."""
+    if extension not in MEDIA_TYPES:
+        return {}
+    return {
+        "Link": f'<search.{extension}{SUFFIX}?{request.url.query}>; rel="describedby"; type="{MEDIA_TYPES["json"]}"'
+    }
+
+
+def _about(context: WebContext, session: Session, query: Query) -> About:
+    return about_export(session, context.app.watchlist, query, context.feeds.get(session).titles)
+
+
+def _dictionary(context: WebContext, extension: str) -> Callable[[Request], Response]:
+    """Return the route of the data dictionary of a search's file, which it names by its URL."""
+
+    def dictionary(request: Request) -> Response:
+        try:
+            row_type = _row_type(request)
+            query = _public_query(request)
+        except InvalidQuery as error:
+            return ErrorResponse(400, str(error))
+        params = urlencode([*query.url_params(), ("rows", row_type)])
+        file = (f"{context.base_url}/search.{extension}?{params}", extension, row_type)
+        with context.database.reading() as session:
+            content = data_package(_about(context, session, query), [file])
+        return page_response(request, body_of(content), MEDIA_TYPES["json"])
+
+    return dictionary
 
 
 def _version_of(context: WebContext, request: Request, extension: str) -> Body:
@@ -180,7 +213,9 @@ def _search_pack(downloads: Downloads) -> Callable[[Request], Response]:
 
         def chunks(session: Session) -> Iterator[bytes]:
             records = list(with_bands(find_records(session, query)))
-            return pack_bytes(session, records, f"a search: {query.describe()}", query) if records else iter(())
+            about = _about(downloads.context, session, query)
+            subject = f"a search: {about.description}"
+            return pack_bytes(session, records, subject, query, coverage=about.coverage) if records else iter(())
 
         return downloads.response(request, chunks, CONTENT_TYPE, "procurewatch-story-pack.zip")
 

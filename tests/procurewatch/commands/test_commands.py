@@ -156,8 +156,15 @@ def test_search_show_and_export(stored: Path, tmp_path: Path) -> None:
     assert "--excel needs --format csv" in run(stored, "export", "clearview", "--excel", "--format", "json").stderr
     file = tmp_path / "actions.json"
     assert run(stored, "export", "--rows", "actions", "--format", "json", "-o", str(file)).returncode == 0
-    actions = json.loads(file.read_text())
-    assert any(row["action_obligation"].startswith("-") for row in actions)
+    told = json.loads(file.read_text())
+    assert any(row["action_obligation"].startswith("-") for row in told["rows"])
+    beside = json.loads(for_excel.with_name("excel.csv.datapackage.json").read_text())
+    assert beside["resources"][0]["path"] == "excel.csv"
+    assert READ in " ".join(beside["coverage"])
+    assert READ in " ".join(told["coverage"])
+    plain = ("--no-data-package", "-o", str(tmp_path / "plain.csv"))
+    assert run(stored, "export", "--vendor", "Clearview AI", *plain).returncode == 0
+    assert [file.name for file in tmp_path.glob("*.datapackage.json")] == ["excel.csv.datapackage.json"]
 
 
 def test_an_export_of_everything_and_a_story_pack(stored: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from feeds.text import clean
-from procurewatch.exports.csv_json import csv_bytes, json_bytes
+from procurewatch.exports.csv_json import csv_bytes, json_bytes, json_lines_bytes
 from storage.fields import FieldType
 from storage.models import StoredRecord
 from storage.reading.export_rows import COLUMNS, Row, RowType, Value, export_rows
@@ -49,7 +49,7 @@ def as_csv(*rows: Row) -> list[dict[str, str]]:
 
 def as_json(*rows: Row) -> list[dict[str, object]]:
     """Write rows as JSON and read them back."""
-    read: list[dict[str, object]] = json.loads(b"".join(json_bytes(rows)))
+    read: list[dict[str, object]] = json.loads(b"".join(json_bytes(rows, {"note": "="})))["rows"]
     return read
 
 
@@ -77,7 +77,8 @@ def test_any_text_survives_without_control_characters(text: str) -> None:
     assert not row["text"].lstrip(" ").startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
     assert (row["before"], row["after"]) == ("x", "x")
     assert as_json({"text": text}) == [{"text": text}]
-    assert b"".join(json_bytes([{"text": text}])).isascii()
+    assert b"".join(json_bytes([{"text": text}], {"note": text})).isascii()
+    assert json.loads(b"".join(json_lines_bytes([{"text": text}]))) == {"text": text}
 
 
 @pytest.mark.parametrize(
@@ -103,8 +104,9 @@ def test_no_rows_give_an_empty_list() -> None:
 
 
 def test_each_json_row_is_one_line() -> None:
-    lines = b"".join(json_bytes([{"a": 1}, {"a": 2}])).decode().splitlines()
-    assert lines == ["[", '{"a": 1},', '{"a": 2}', "]"]
+    lines = b"".join(json_bytes([{"a": 1}, {"a": 2}], {"made": "x"})).decode().splitlines()
+    assert lines == ['{"made": "x", "rows": [', '{"a": 1},', '{"a": 2}', "]", "}"]
+    assert b"".join(json_lines_bytes([{"a": 1}, {"a": 2}])) == b'{"a": 1}\n{"a": 2}\n'
 
 
 def many(count: int) -> Iterator[StoredRecord]:
@@ -112,10 +114,15 @@ def many(count: int) -> Iterator[StoredRecord]:
         yield replace(CLEARVIEW, key=f"CONT_AWD_{number}", description=f"{number} " + "LICENSES " * 100)
 
 
-@pytest.mark.parametrize("form", ["csv", "json"])
+@pytest.mark.parametrize("form", ["csv", "json", "jsonl"])
 def test_memory_does_not_grow_with_rows(form: str) -> None:
     rows = export_rows(RowType.RECORDS, many(6_000), actions_of=lambda _: {}, events_of=lambda _: {})
-    pieces = csv_bytes(COLUMNS[RowType.RECORDS], rows) if form == "csv" else json_bytes(rows)
+    writers = {
+        "csv": lambda: csv_bytes(COLUMNS[RowType.RECORDS], rows),
+        "json": lambda: json_bytes(rows, {}),
+        "jsonl": lambda: json_lines_bytes(rows),
+    }
+    pieces = writers[form]()
     tracemalloc.start()
     try:
         written = sum(len(piece) for piece in pieces)

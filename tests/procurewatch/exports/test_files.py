@@ -17,12 +17,13 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
+from procurewatch.exports.about import About
 from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.parquet import ParquetMissing, parquet_bytes
 from procurewatch.exports.sqlite_file import write_sqlite
 from storage.database import Database
 from storage.fields import FieldType
-from storage.reading.export_rows import COLUMNS, Row, RowType
+from storage.reading.export_rows import COLUMNS, ExportColumn, Row, RowType
 from storage.reading.records import all_keys, records_by_key
 from storage.tables import LinkRow
 from tests.records import BABEL, CLEARVIEW, SEEN, SOLE_SOURCE, document, match
@@ -56,7 +57,7 @@ def test_every_format_has_competition_and_pricing(database: Database, tmp_path: 
     (parquet,) = pyarrow.parquet.read_table(io.BytesIO(files[ExportFormat.PARQUET])).to_pylist()
     assert {name: parquet[name] for name in SOLE_SOURCE} == {**SOLE_SOURCE, "disaster_codes": "N; Q"}
     (written,) = csv.DictReader(io.StringIO(files[ExportFormat.CSV].decode()))
-    (listed,) = json.loads(files[ExportFormat.JSON])
+    (listed,) = json.loads(files[ExportFormat.JSON])["rows"]
     assert (written["competition"], listed["competition"]) == ("not-competed", "not-competed")
     assert (written["offers_received"], listed["offers_received"]) == ("1", 1)
     assert (written["subaward_total"], listed["subaward_total"]) == ("250000.50", "250000.50")
@@ -69,11 +70,12 @@ def test_every_format_has_competition_and_pricing(database: Database, tmp_path: 
 
 
 def test_parquet_is_written_in_groups() -> None:
-    columns = {"n": FieldType.SCORE, "at": FieldType.TIME, "text": FieldType.TEXT}
+    types = {"n": FieldType.SCORE, "at": FieldType.TIME, "text": FieldType.TEXT}
+    columns = {name: ExportColumn(kind, "") for name, kind in types.items()}
     rows: Iterator[Row] = (
         {"n": float(n), "at": datetime(2026, 1, 1, tzinfo=UTC), "text": "\ud800"} for n in range(45_000)
     )
-    pieces = list(parquet_bytes(columns, rows))
+    pieces = list(parquet_bytes(columns, rows, About()))
     file = pyarrow.parquet.ParquetFile(io.BytesIO(b"".join(pieces)))
     assert (file.metadata.num_rows, file.metadata.num_row_groups) == (45_000, 3)
     assert len([piece for piece in pieces if piece]) > 3
@@ -82,12 +84,12 @@ def test_parquet_is_written_in_groups() -> None:
 def test_without_pyarrow_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ParquetMissing, match=r"pip install 'procurewatch\[exports\]'"):
-        parquet_bytes({}, [])
+        parquet_bytes({}, [], About())
 
 
 def sqlite_of(database: Database, file: Path, *, with_bodies: bool = False) -> sqlite3.Connection:
     with database.reading() as session:
-        write_sqlite(session, records_by_key(session, all_keys(session)), file, with_bodies=with_bodies)
+        write_sqlite(session, records_by_key(session, all_keys(session)), file, about=About(), with_bodies=with_bodies)
     connection = sqlite3.connect(file)
     connection.row_factory = sqlite3.Row
     return connection
@@ -125,8 +127,8 @@ def test_links_with_records_that_are_not_published_are_left_out(database: Databa
         for key in (BABEL.key, "CONT_AWD_NOT_STORED_-NONE-_-NONE-"):
             session.add(LinkRow(record_key=CLEARVIEW.key, award_key=key, confidence=1, reason="named", first_seen=SEEN))
     with database.reading() as session:
-        write_sqlite(session, records_by_key(session, [CLEARVIEW.key]), tmp_path / "export.db")
-        write_sqlite(session, records_by_key(session, all_keys(session)), tmp_path / "all.db")
+        write_sqlite(session, records_by_key(session, [CLEARVIEW.key]), tmp_path / "export.db", about=About())
+        write_sqlite(session, records_by_key(session, all_keys(session)), tmp_path / "all.db", about=About())
     with closing(sqlite3.connect(tmp_path / "export.db")) as export:
         assert export.execute("SELECT award_key FROM link").fetchall() == [("CONT_AWD_NOT_STORED_-NONE-_-NONE-",)]
     with closing(sqlite3.connect(tmp_path / "all.db")) as export:

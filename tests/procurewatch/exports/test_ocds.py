@@ -14,6 +14,7 @@ from jsonschema import Draft4Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
+from procurewatch.exports.about import About
 from procurewatch.exports.formats import ocds_bytes
 from procurewatch.exports.ocds import PROCESSES, release_of
 from sources.records import Amount, AmountMeaning
@@ -60,7 +61,7 @@ def test_a_package_of_stored_records_is_valid(database: Database) -> None:
     for award in (BABEL, COURT_REPORTER):
         save(database, award, match(award, "babel-street"))
     with database.reading() as session:
-        told = json.loads(b"".join(ocds_bytes(session, records_by_key(session, all_keys(session)))))
+        told = json.loads(b"".join(ocds_bytes(session, records_by_key(session, all_keys(session)), About())))
     assert errors(told) == []
     assert len(told["releases"]) == 2
     release = next(each for each in told["releases"] if BABEL.key in each["ocid"])

@@ -234,7 +234,9 @@ def table_rows(form: ExportFormat, content: bytes) -> list[dict[str, Any]]:
         case ExportFormat.CSV:
             return list(csv.DictReader(io.StringIO(content.decode(), newline=""), strict=True))
         case ExportFormat.JSON:
-            return list(json.loads(content))
+            return list(json.loads(content)["rows"])
+        case ExportFormat.JSONL:
+            return [json.loads(line) for line in content.splitlines()]
         case ExportFormat.PARQUET:
             return list(pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist())
         case ExportFormat.XLSX:
@@ -257,7 +259,7 @@ def sums_of_rows(rows: Sequence[Mapping[str, Any]], amounts: str) -> dict[str, d
     return add_up((codes(row), Decimal(str(row[amounts] or 0)).quantize(Decimal("0.01"))) for row in rows)
 
 
-TABLES = (ExportFormat.CSV, ExportFormat.JSON, ExportFormat.XLSX, ExportFormat.PARQUET)
+TABLES = (ExportFormat.CSV, ExportFormat.JSON, ExportFormat.JSONL, ExportFormat.XLSX, ExportFormat.PARQUET)
 AMOUNTS = {RowType.RECORDS: "obligated_by_actions", RowType.ACTIONS: "action_obligation"}
 
 

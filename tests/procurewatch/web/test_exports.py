@@ -130,3 +130,18 @@ def test_a_disconnected_client_frees_its_download(app_context: AppContext) -> No
             server.submit(asyncio.run, answer(scope, receive, gone)).result(30)
         kept.append((answer, caught))
         assert len(closed) == number + 1
+
+
+def test_a_file_links_the_data_dictionary_with_its_coverage(client: Client) -> None:
+    answer = client.get(f"/search.csv{SEARCH}&rows=actions")
+    address, relation, media_type = answer.headers["link"].split("; ")
+    assert (relation, media_type) == ('rel="describedby"', 'type="application/json"')
+    dictionary = client.get(answer.url.join(address.strip("<>"))).json()
+    (resource,) = dictionary["resources"]
+    assert client.get(resource["path"]).content == answer.content
+    fields = [field["name"] for field in resource["schema"]["fields"]]
+    assert fields == answer.text.partition("\r\n")[0].split(",")
+    assert dictionary["coverage"] == client.get(f"/api/v1/records{SEARCH}").json()["coverage"]
+    assert dictionary["freshness"][0].startswith("USAspending: last polled without a failure 20")
+    assert client.get("/search.csv.datapackage.json?rows=x").status_code == 400
+    assert "link" not in client.get(f"/search.ocds.json{SEARCH}").headers

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import delete, select, update
 from sqlmodel import col
 
+from procurewatch.exports.about import About
 from procurewatch.exports.sqlite_file import write_sqlite
 from sources.records import Document, Problem
 from storage.database import Database, open_database
@@ -97,7 +98,7 @@ def test_exports_backups_and_checks_read_compressed_evidence(filled_url: str, tm
     assert list(check_database(filled_url)) == []
     with closing(open_database(filled_url)) as database, database.reading() as session:
         records = records_by_key(session, [CLEARVIEW.key])
-        write_sqlite(session, records, tmp_path / "export.sqlite3", with_bodies=True)
+        write_sqlite(session, records, tmp_path / "export.sqlite3", about=About(), with_bodies=True)
     with closing(sqlite3.connect(tmp_path / "export.sqlite3")) as exported:
         bodies = {body for (body,) in exported.execute("SELECT body FROM payload")}
     assert {similar(number).body for number in range(300)} <= bodies

@@ -179,7 +179,7 @@ class FeedService:
             self_url=self._url(feed.path(ARCHIVE, feed.page) if feed.page else feed.path()),
             html_url=self._url(page),
             updated=EPOCH,
-            hub="" if feed.page else self._context.app.settings.websub_hub,
+            hub=self._hub(feed),
             icon=self._url(ICON),
             favicon=self._url(FAVICON),
             about=self._url(ABOUT),
@@ -188,8 +188,12 @@ class FeedService:
 
     def _websub_links(self, feed: FeedRequest) -> dict[str, str]:
         """Return the header by which a subscriber finds the hub and the topic (WebSub, section 4)."""
-        hub = self._context.app.settings.websub_hub
-        return {"Link": f'<{hub}>; rel="hub", <{self._url(feed.path())}>; rel="self"'} if hub and not feed.page else {}
+        hub = self._hub(feed)
+        return {"Link": f'<{hub}>; rel="hub", <{self._url(feed.path())}>; rel="self"'} if hub else {}
+
+    def _hub(self, feed: FeedRequest) -> str:
+        """Return the hub of a feed, "" if it is not notified of the feed: readers would wait for it in vain."""
+        return "" if feed.page or feed.stem == SEARCH else self._context.app.settings.websub_hub
 
     def _url(self, path: str) -> str:
         return site_url(self._context.base_url, path)

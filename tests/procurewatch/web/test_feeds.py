@@ -103,11 +103,15 @@ def test_a_search_feed_is_the_same_in_every_format(database: Database, tmp_path:
             assert len({tuple(ids(answer.content)) for answer in answers.values()}) == 1
             atom, as_json = feedparser.parse(answers["atom"].content), json.loads(answers["json"].content)
             assert [entry.published for entry in atom.entries] == [item["date_published"] for item in as_json["items"]]
-            assert as_json["hubs"] == [{"type": "WebSub", "url": "https://hub.example.org/"}]
+            assert "hubs" not in as_json, "the hub is not notified of searches"
+            assert "link" not in answers["atom"].headers
         assert ids(client.get("/search.atom?vendor=babel-street").content) == ids(
             client.get("/vendor/babel-street.rss").content
         )
         assert len(ids(client.get("/search.json?q=clearview").content)) == 1
+        named = client.get("/vendor/babel-street.json")
+        assert named.json()["hubs"] == [{"type": "WebSub", "url": "https://hub.example.org/"}]
+        assert named.headers["link"].startswith('<https://hub.example.org/>; rel="hub", <')
 
 
 @pytest.mark.parametrize("fmt", CHECKS)

@@ -312,7 +312,7 @@ class Store:
         with self._reading() as session:
             records = with_bands(find_records(session, wanted), query.bands)
             actions, events = partial(load_found_actions, session, query), partial(load_events_for, session)
-            return data_frame(COLUMNS[kind], export_rows(kind, records, actions_of=actions, events_of=events))
+            return data_frame(COLUMNS[kind], export_rows(session, kind, records, actions_of=actions, events_of=events))
 
     def _table(
         self, words: Sequence[str], rows: str, columns: str | None, filters: Filters

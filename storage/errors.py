@@ -1,13 +1,29 @@
-"""Tell whether storing failed because of the record or because of the database, and whether the database is damaged."""
+"""Tell whether a failure is that of one record or of the database, and go on without a record that cannot be read."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
+import structlog
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
+from sqlalchemy.orm import Session
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+log = structlog.get_logger(__name__)
 
 MAX_REASON_LENGTH = 500
 WHAT_TO_DO = "run procurewatch db check, then procurewatch db restore with a backup (docs/database.md)"
@@ -41,6 +57,45 @@ def is_database_failure(error: BaseException) -> bool:
     is_too_large = str(getattr(error.orig, "sqlstate", "")).startswith("54")
     is_refused = isinstance(error, (DataError, IntegrityError, ProgrammingError)) or is_too_large
     return error.connection_invalidated or not is_refused
+
+
+def is_of_one_record(error: Exception) -> bool:
+    """Whether reading failed because of the content of a record, so that others can be read."""
+    if isinstance(error, DBAPIError):
+        return "decode to UTF-8" in str(error.orig)
+    return not isinstance(error, (OSError, MemoryError, SQLAlchemyError))
+
+
+def each_alone(
+    session: Session,
+    items: Sequence[Item],
+    load: Callable[[Sequence[Item]], Iterable[Result]],
+    key: Callable[[Item], str],
+) -> list[Result]:
+    """Return what is loaded for items, without those for which that fails: they are logged, and `left_out`.
+
+    They are loaded together. If that fails, they are halved until the one that fails is alone.
+    """
+    try:
+        return list(load(items))
+    except Exception as error:
+        if not is_of_one_record(error):
+            raise
+        if len(items) == 1:
+            log.exception("a record is left out", record=key(items[0]))
+            left_out(session)[key(items[0])] = describe_error(error)
+            return []
+    middle = len(items) // 2
+    return [
+        *each_alone(session, items[:middle], load, key),
+        *each_alone(session, items[middle:], load, key),
+    ]
+
+
+def left_out(session: Session) -> dict[str, str]:
+    """Return why records could not be read or written in a session, by their keys: what to tell the user."""
+    reasons: dict[str, str] = session.info.setdefault("left_out", {})
+    return reasons
 
 
 def describe_error(error: BaseException) -> str:

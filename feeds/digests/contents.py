@@ -31,6 +31,7 @@ class DigestFrame:
         whole_url: a page with every entry, for a digest that is shortened.
         manage_url: the page that unsubscribes, pauses or changes the alert.
         how_to_stop: a sentence that says so if there is no `manage_url`.
+        unreadable: the keys of records with entries that the digest lacks, because they could not be read.
     """
 
     title: str
@@ -41,6 +42,7 @@ class DigestFrame:
     whole_url: str = ""
     manage_url: str = ""
     how_to_stop: str = ""
+    unreadable: tuple[str, ...] = ()
 
     @property
     def how_often(self) -> str:
@@ -92,7 +94,11 @@ def digest_contents(
         sections=tuple(shown),
         corrections=corrections[:MAX_CORRECTIONS],
         left_out=len(items) - count,
-        unchecked=(*_troubles(health, titles), reporting_delay_note(frame.until.astimezone(UTC).date())),
+        unchecked=(
+            *_unreadable(frame),
+            *_troubles(health, titles),
+            reporting_delay_note(frame.until.astimezone(UTC).date()),
+        ),
         subject=_subject(items, frame, (*(each.vendor for each in sections), *(item.vendor for item in corrections))),
     )
 
@@ -134,6 +140,10 @@ def _subject(items: Sequence[DigestItem], frame: DigestFrame, vendors: Iterable[
     about = f" about {', '.join(named[:2])}" if named else ""
     about += f" +{len(named) - 2}" if len(named) > 2 else ""
     return excerpt(f"Procurewatch{rhythm}: {_heading(items)}{about}", MAX_SUBJECT)
+
+
+def _unreadable(frame: DigestFrame) -> tuple[str, ...]:
+    return tuple(one_line(f"Record {key}: its entry is missing here, because of an error") for key in frame.unreadable)
 
 
 def _troubles(health: Sequence[SourceHealth], titles: Mapping[str, str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from procurewatch.alerts.links import how_to_stop, manage_url
 from procurewatch.context import AppContext
 from procurewatch.named_feeds import all_named_feeds
 from storage.alerts.models import Subscription
+from storage.errors import left_out
 from storage.models import StoredEvent
 from storage.reading.records import find_by_identifier
 from storage.reading.source_health import load_health
@@ -46,6 +47,7 @@ def make_message(
         whole_url=whole,
         manage_url=manage_url(subscription, base_url),
         how_to_stop=how_to_stop(subscription),
+        unreadable=tuple(left_out(session)),
     )
     health = [load_health(session, name, limit) for name, limit in app_context.silences.items()]
     digest = make_digest(events, frame, health, app_context.source_titles)

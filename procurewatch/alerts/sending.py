@@ -31,7 +31,7 @@ from storage.alerts.models import ChannelKind, Delivery, DeliveryState, Rhythm, 
 from storage.alerts.subscriptions import disable_subscription, list_subscriptions, load_subscription, move_position
 from storage.claims import AlreadyClaimed, ClaimLost
 from storage.database import server_time
-from storage.errors import describe_error
+from storage.errors import describe_error, left_out
 
 log = structlog.get_logger(__name__)
 
@@ -214,10 +214,16 @@ def _attempt(app_context: AppContext, subscription: Subscription, delivery: Deli
 
 
 def _message(app_context: AppContext, subscription: Subscription, delivery: Delivery) -> Message | None:
-    """Return a message, `None` if all of its events were withdrawn."""
+    """Return a message, `None` if all of its events were withdrawn.
+
+    Raises:
+        Undelivered: none of its events can be read. If some can, the message has those, and names the others' records.
+    """
     since, until = delivery.since, delivery.until
     with app_context.database.reading() as session:
         events = events_of_delivery(session, subscription, delivery.id)
+        if not events and (failed := left_out(session)):
+            raise Undelivered(f"{next(iter(failed))} cannot be read; run procurewatch db check")
         if not events:
             return None
         return make_message(app_context, session, subscription, events, key=delivery.key, since=since, until=until)

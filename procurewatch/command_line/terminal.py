@@ -22,16 +22,18 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy.orm import Session
 
-from feeds.text import format_money, one_line
+from feeds.text import format_money, one_line, pluralize
 from monitors.runs.pipeline import Progress
 from monitors.runs.status import RunReport
 from procurewatch.command_line.program import program_name
 from storage.database import shown_url
+from storage.errors import left_out
 from storage.maintenance.files import whole_file
 from storage.models import MatchBand, StoredMatch, StoredRecord
 from storage.reading.records import find_by_identifier, has_records
 
 FAILED = 1
+MAX_NAMED = 20  # records that a message names
 PIPED_WIDTH = 200
 CARDS_BELOW = 120  # columns of the terminal: a table of more than `CARD_COLUMNS` columns is shown as cards
 CARD_COLUMNS = 4
@@ -270,12 +272,25 @@ def fail(message: str) -> NoReturn:
 
 
 def fail_without_matches(session: Session) -> NoReturn:
-    """Exit because a search found nothing, and say what to do."""
+    """Exit because a search found nothing that can be read, and say what to do."""
+    fail_if_left_out(session)
     if has_records(session):
         fail("no records match this query; remove a word or a filter")
     url, program = session.get_bind().engine.url, program_name()
     place = url.database if url.drivername == "sqlite" else shown_url(url)
     fail(f"no records are stored yet in {place}; run `{program} poll`, or `{program} demo` and add --demo")
+
+
+def fail_if_left_out(session: Session) -> None:
+    """Exit with the names of the records that could not be read or written, if there are any."""
+    if failed := left_out(session):
+        fail(describe_left_out(list(failed)))
+
+
+def describe_left_out(keys: Sequence[str]) -> str:
+    """Return a line about records that could not be read or written, of which the log has the reasons."""
+    named = ", ".join(keys[:MAX_NAMED]) + (" ..." if len(keys) > MAX_NAMED else "")
+    return f"left out, because of an error: {pluralize(len(keys), 'record')} ({named}); run procurewatch db check"
 
 
 def today() -> date:

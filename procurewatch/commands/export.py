@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from feeds.text import pluralize
 from monitors.watchlist.model import Watchlist
 from procurewatch.command_line.query_options import QueryOptions, query_from_options, with_query_options
-from procurewatch.command_line.terminal import fail, fail_without_matches, whole_output
+from procurewatch.command_line.terminal import fail, fail_if_left_out, fail_without_matches, whole_output
 from procurewatch.context import open_app
 from procurewatch.exports.about import about_export
 from procurewatch.exports.data_package import MEDIA_TYPES, SUFFIX, data_package
@@ -98,8 +98,9 @@ def export(  # noqa: PLR0917  options are given by name
             is_described = form in WITHOUT_NOTES if describe is None else describe
             if output and is_described and output.suffix == f".{form}":
                 _write([data_package(about, [(output.name, form, rows)])], Path(f"{output}{SUFFIX}"))
-    if output:
-        typer.echo("\n".join([f"{pluralize(records.count, 'record')} in {output}", *about.coverage]), err=True)
+        if output:
+            typer.echo("\n".join([f"{pluralize(records.count, 'record')} in {output}", *about.coverage]), err=True)
+        fail_if_left_out(session)
 
 
 def _check_options(
@@ -146,7 +147,8 @@ def pack(
         with whole_output(output) as out:
             prefix = settings.ocid_prefix
             out.writelines(pack_bytes(session, records, subject, query, ocid_prefix=prefix, coverage=notes))
-    typer.echo(f"{pluralize(len(records), 'record')} in {output}", err=True)
+        typer.echo(f"{pluralize(len(records), 'record')} in {output}", err=True)
+        fail_if_left_out(session)
 
 
 def _selected(session: Session, options: QueryOptions, watchlist: Watchlist) -> tuple[Query, str, list[StoredRecord]]:

@@ -17,7 +17,7 @@ import typer
 
 from feeds import urls
 from feeds.text import pluralize
-from procurewatch.command_line.terminal import STOPPED, console, fail, plain, stopping
+from procurewatch.command_line.terminal import STOPPED, console, describe_left_out, fail, plain, stopping
 from procurewatch.context import AppContext, open_app
 from procurewatch.settings import Settings
 
@@ -48,15 +48,15 @@ def build(
     if target is None:
         raise typer.BadParameter("name a folder, or set site_folder in the settings")
     with open_app(settings) as app_context:
-        summary, failed = build_site(app_context, target, site_url)
+        summary, problems = build_site(app_context, target, site_url)
         console().print(plain(summary))
         app_context.announce(is_built=True)
-    if failed:
-        fail(f"{pluralize(len(failed), 'file')} could not be built: {', '.join(failed[:MAX_FAILED])}")
+    if problems:
+        fail("; ".join(problems))
 
 
 def build_site(app_context: AppContext, folder: Path, site_url: str = "") -> tuple[str, list[str]]:
-    """Write the site into a folder; return a one-line summary, and the paths of files that could not be built."""
+    """Write the site into a folder; return a one-line summary, and what could not be built or read."""
     from procurewatch.static_site import building  # noqa: PLC0415  it imports the web framework
     from procurewatch.static_site.search_index import NOT_INSTALLED  # noqa: PLC0415
 
@@ -73,7 +73,14 @@ def build_site(app_context: AppContext, folder: Path, site_url: str = "") -> tup
         notes.append(NOT_INSTALLED)
     if done.edited:
         notes.append(f"not removed, because it was changed since it was written: {', '.join(done.edited[:MAX_FAILED])}")
-    return f"{pages} and {feeds_in_all} in {folder}; {'; '.join(notes)}", done.failed
+    problems = []
+    if done.failed:
+        problems.append(
+            f"{pluralize(len(done.failed), 'file')} could not be built: {', '.join(done.failed[:MAX_FAILED])}"
+        )
+    if done.left_out:
+        problems.append(describe_left_out(done.left_out))
+    return f"{pages} and {feeds_in_all} in {folder}; {'; '.join(notes)}", problems
 
 
 def serve(

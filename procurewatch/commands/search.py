@@ -13,6 +13,7 @@ from procurewatch.command_line.terminal import (
     AWARD_COLUMNS,
     award_rows,
     console,
+    fail_if_left_out,
     fail_without_matches,
     plain,
     read_awards,
@@ -44,14 +45,15 @@ def search(
         if not rows:
             typer.echo("\n".join(map(one_line, notes)), err=True)
             fail_without_matches(session)
-    found = pluralize(count, "record")
-    shown = found if count == len(rows) else f"{len(rows)} of {found} (--limit shows more)"
-    console().print(table(shown, AWARD_COLUMNS, rows, right=("Obligated",)))
-    if total.actions:
-        of = f"{pluralize(total.actions, 'contract action')} of {pluralize(total.awards, 'award')}"
-        console().print(f"\n{format_money(total.dollars)} obligated by {of}.", style="bold")
-    for note in notes:
-        console().print(plain(note))
+        found = pluralize(count, "record")
+        shown = found if count == len(rows) else f"{len(rows)} of {found} (--limit shows more)"
+        console().print(table(shown, AWARD_COLUMNS, rows, right=("Obligated",)))
+        if total.actions:
+            of = f"{pluralize(total.actions, 'contract action')} of {pluralize(total.awards, 'award')}"
+            console().print(f"\n{format_money(total.dollars)} obligated by {of}.", style="bold")
+        for note in notes:
+            console().print(plain(note))
+        fail_if_left_out(session)
 
 
 def show(

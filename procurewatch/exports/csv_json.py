@@ -48,22 +48,22 @@ def json_lines_bytes(rows: Iterable[Row]) -> Iterator[bytes]:
     """Yield the same rows as JSON Lines: each line is an object."""
     lines = ""
     for row in rows:
-        lines += f"{json.dumps(_json_row(row))}\n"
+        lines += f"{_json_row(row)}\n"
         if len(lines) > CHUNK_SIZE:
             yield lines.encode()
             lines = ""
     yield lines.encode()
 
 
-def _json_row(row: Row) -> dict[str, object]:
-    return {name: _json_value(value) for name, value in row.items()}
+def _json_row(row: Row) -> str:
+    return json.dumps({name: _json_value(value) for name, value in row.items()})
 
 
-def array_bytes(items: Iterable[object]) -> Iterator[bytes]:
-    """Yield a JSON array, one item per line, in chunks."""
+def array_bytes(items: Iterable[str]) -> Iterator[bytes]:
+    """Yield a JSON array of items that are JSON, one item per line, in chunks."""
     chunk, separator = "[", "\n"
     for item in items:
-        chunk += separator + json.dumps(item)
+        chunk += separator + item
         separator = ",\n"
         if len(chunk) > CHUNK_SIZE:
             yield chunk.encode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -15,16 +15,19 @@ from procurewatch.exports.about import About
 from procurewatch.exports.csv_json import array_bytes, csv_bytes, json_bytes, json_lines_bytes
 from procurewatch.exports.data_package import MEDIA_TYPES
 from procurewatch.exports.ocds import OWN_PREFIX, PROCESSES, release_of
-from procurewatch.exports.parquet import parquet_bytes
+from procurewatch.exports.parquet import check_row, parquet_bytes
 from procurewatch.exports.sqlite_file import PUBLIC, sqlite_bytes
 from procurewatch.exports.xlsx import xlsx_bytes
-from storage.models import StoredRecord
+from storage.errors import each_alone
+from storage.models import StoredAction, StoredEvidence, StoredRecord
 from storage.reading.events import load_events_for
 from storage.reading.export_rows import EXPORT_COLUMNS, Row, RowType, export_rows, in_batches, with_bands
 from storage.reading.records import load_actions_for, load_evidence_for
-from storage.reading.timelines import load_links_for
+from storage.reading.timelines import Linked, load_links_for
 from storage.search.query import Query
 from storage.search.spending import EVERYTHING, load_found_actions
+
+_Related = tuple[StoredRecord, Sequence[StoredAction], Sequence[Linked], Sequence[StoredEvidence]]
 
 
 class ExportFormat(StrEnum):
@@ -69,7 +72,7 @@ def export_bytes(
     ocid_prefix: str = OWN_PREFIX,
     about: About | None = None,
 ) -> Iterator[bytes]:
-    """Yield an export of records in chunks.
+    """Yield an export of records in chunks, without those that cannot be read or written (`storage.errors.left_out`).
 
     Args:
         session: must stay open until the last chunk is read.
@@ -92,7 +95,7 @@ def export_bytes(
         ExportFormat.JSON: lambda: json_bytes(rows(), members),
         ExportFormat.JSONL: lambda: json_lines_bytes(rows()),
         ExportFormat.XLSX: lambda: xlsx_bytes(columns, rows(), about.notes),
-        ExportFormat.PARQUET: lambda: parquet_bytes(columns, rows(), about),
+        ExportFormat.PARQUET: lambda: parquet_bytes(columns, rows(check_row), about),
         ExportFormat.SQLITE: lambda: sqlite_bytes(session, records, about=about, bands=bands),
         ExportFormat.OCDS: lambda: ocds_bytes(session, records, about, ocid_prefix=ocid_prefix),
     }
@@ -119,20 +122,38 @@ def ocds_bytes(
     yield b"}\n"
 
 
-def _releases(session: Session, records: Iterable[StoredRecord], prefix: str) -> Iterator[object]:
-    for batch in in_batches(record for record in records if record.category in PROCESSES):
+def _releases(session: Session, records: Iterable[StoredRecord], prefix: str) -> Iterator[str]:
+    """Yield releases as JSON, without those of records that cannot be read or written (`storage.errors.left_out`)."""
+
+    def load(batch: Sequence[StoredRecord]) -> list[_Related]:
         keys = [record.key for record in batch]
         actions, links = load_actions_for(session, keys), load_links_for(session, keys)
         evidence = load_evidence_for(session, keys)
-        for record in batch:
-            key = record.key
-            yield release_of(record, actions.get(key, ()), links.get(key, ()), evidence.get(key, ()), prefix)
+        return [
+            (record, actions.get(record.key, ()), links.get(record.key, ()), evidence.get(record.key, ()))
+            for record in batch
+        ]
+
+    def write(found: Sequence[_Related]) -> list[str]:
+        return [json.dumps(release_of(*one, prefix), allow_nan=False) for one in found]
+
+    for batch in in_batches(record for record in records if record.category in PROCESSES):
+        for one in each_alone(session, batch, load, lambda record: record.key):
+            yield from each_alone(session, [one], write, lambda related: related[0].key)
 
 
-def _rows(session: Session, records: Iterable[StoredRecord], row_type: RowType, query: Query) -> Iterator[Row]:
+def _rows(
+    session: Session,
+    records: Iterable[StoredRecord],
+    row_type: RowType,
+    query: Query,
+    check: Callable[[Row], object] = len,
+) -> Iterator[Row]:
     return export_rows(
+        session,
         row_type,
         records,
         actions_of=partial(load_found_actions, session, query),
         events_of=partial(load_events_for, session),
+        check=check,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
@@ -12,6 +13,8 @@ from storage.fields import FieldType
 from storage.reading.export_rows import ExportColumn, Row
 
 ROW_GROUP_SIZE = 20_000
+DIGITS, CENTS = 20, 2  # of an amount
+MAX_DOLLARS = Decimal(10) ** (DIGITS - CENTS)
 
 
 class ParquetMissing(Exception):
@@ -36,6 +39,13 @@ def parquet_bytes(columns: Mapping[str, ExportColumn], rows: Iterable[Row], abou
     return _row_groups(arrow, parquet, schema, rows)
 
 
+def check_row(row: Row) -> None:
+    """Raise `ValueError` for a row with an amount that has too many digits."""
+    for name, value in row.items():
+        if isinstance(value, Decimal) and abs(value) >= MAX_DOLLARS:
+            raise ValueError(f"{name} has more than {DIGITS} digits, the most of an amount in Parquet")
+
+
 def _row_groups(arrow: Any, parquet: Any, schema: Any, rows: Iterable[Row]) -> Iterator[bytes]:
     buffer, remaining = StreamBuffer(), iter(rows)
     with parquet.ParquetWriter(arrow.PythonFile(buffer, mode="w"), schema, compression="zstd") as writer:
@@ -57,7 +67,7 @@ def _type(arrow: Any, kind: FieldType) -> Any:
     return {
         FieldType.TEXT: arrow.string(),
         FieldType.TEXTS: arrow.string(),  # joined with semicolons
-        FieldType.DOLLARS: arrow.decimal128(20, 2),
+        FieldType.DOLLARS: arrow.decimal128(DIGITS, CENTS),
         FieldType.DATE: arrow.date32(),
         FieldType.TIME: arrow.timestamp("us", tz="UTC"),
         FieldType.SCORE: arrow.float64(),

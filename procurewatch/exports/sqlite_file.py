@@ -22,6 +22,7 @@ from sqlmodel import SQLModel, col
 
 from procurewatch.exports.about import About
 from procurewatch.exports.redaction import remove_user_names
+from storage.errors import each_alone
 from storage.models import GOOD_STATUSES, POLL, UNDECIDED, MatchBand, StoredRecord
 from storage.payloads import decompress
 from storage.reading.export_rows import ATTRIBUTION, BATCH_SIZE, in_batches
@@ -75,6 +76,8 @@ def write_sqlite(
 ) -> None:
     """Write records with their actions, matches, events, links, source records and evidence to a new SQLite file.
 
+    Records of which something cannot be read are left out (`storage.errors.left_out`).
+
     Args:
         about: what the table `about` says.
         bands: the bands of the matches to write; their pending events are left out unless "review" or "name-only"
@@ -93,10 +96,8 @@ def write_sqlite(
             for table, rows in states.items():
                 _insert(connection, table, rows)
             for batch in in_batches(records):
-                keys = [record.key for record in batch]
-                for table, reader in readers.items():
-                    _insert(connection, table, reader(session, keys))
-                connection.commit()
+                write = partial(_write, connection, readers, session)
+                each_alone(session, [record.key for record in batch], write, str)
             _delete_hidden_links(connection, session)
             make_views(connection)
             connection.commit()
@@ -115,6 +116,17 @@ def sqlite_bytes(
         with file.open("rb") as whole:
             while chunk := whole.read(CHUNK_SIZE):
                 yield chunk
+
+
+def _write(
+    connection: Connection, readers: Mapping[Table, Reader], session: Session, keys: Sequence[str]
+) -> Sequence[str]:
+    """Copy all rows of records, or none if one of them cannot be read; return the keys."""
+    found = [(table, read(session, keys)) for table, read in readers.items()]
+    for table, rows in found:
+        _insert(connection, table, rows)
+    connection.commit()
+    return keys
 
 
 def _insert(connection: Connection, table: Table, rows: Rows) -> None:

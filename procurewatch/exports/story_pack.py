@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from itertools import chain
 
 from sqlalchemy.orm import Session
 
-from feeds.citations import as_bibtex, as_markdown, as_text, cite_award
+from feeds.citations import Citation, as_bibtex, as_markdown, as_text, cite_award
 from feeds.pages.coverage import coverage_lines
 from feeds.pages.timeline import TimelineSection, render_timeline
 from feeds.text import format_date, format_time, one_line, pluralize
@@ -30,6 +31,7 @@ from procurewatch.exports.ocds import OWN_PREFIX, PROCESSES
 from procurewatch.exports.redaction import FIELDS, remove_user_names
 from procurewatch.exports.stream_buffer import StreamBuffer
 from sources.registry import SOURCES, publisher_of
+from storage.errors import each_alone, left_out
 from storage.models import StoredEvidence, StoredRecord
 from storage.reading.coverage import DEFENSE, coverage_of
 from storage.reading.events import load_events_for
@@ -97,6 +99,7 @@ Obligated is the amount committed, not the amount paid. A ceiling may never be r
 taken back. Do not add up what two sources say about one award. Check an amount on the official page before you print
 it.{delay}
 """
+LEFT_OUT = "These could not be read, or not written into every file of this pack:\n\n"
 DELAY = """ Awards of the Department of Defense and the Army Corps of Engineers become public 90 days after they are
 signed."""
 
@@ -133,7 +136,8 @@ def pack_bytes(
     everything = list({record.key: record for record in (*records, *chain(*linked.values()))}.values())
     evidence: dict[str, list[StoredEvidence]] = {}
     for batch in in_batches(everything):
-        evidence |= load_evidence_for(session, [record.key for record in batch])
+        keys = [record.key for record in batch]
+        evidence |= dict(each_alone(session, keys, lambda part: load_evidence_for(session, part).items(), str))
     vendors = sorted({match.vendor_id for record in everything for match in record.matches})
     coverage = coverage or coverage_lines(coverage_of(session, vendors), dict(known_agencies(session)))
     about = About(description=subject, coverage=tuple(coverage), freshness=freshness(session))
@@ -152,13 +156,22 @@ def pack_bytes(
         )
     yield from out.add("timeline.html", [render_timeline(subject, about.made, _timeline(session, records, linked))])
     for suffix, write in FORMATS.items():
-        cited = (
-            write(cite_award(record, evidence.get(record.key, ()), publisher=publisher_of(record.source)))
-            for record in everything
-        )
-        yield from out.add(f"citations.{suffix}", (f"{each}\n".encode() for each in cited))
+        cite = partial(_citations, write, evidence)
+        cited = chain(*(each_alone(session, [record], cite, lambda each: each.key) for record in everything))
+        yield from out.add(f"citations.{suffix}", cited)
     yield from _evidence_files(out, session, everything, evidence)
+    if missing := left_out(session):
+        lines = (f"{one_line(f'{key}: {reason}')}\n".encode() for key, reason in missing.items())
+        yield from out.add("LEFT-OUT.txt", [LEFT_OUT.encode(), *lines])
     yield from out.finish()
+
+
+def _citations(
+    write: Callable[[Citation], str], evidence: Mapping[str, Sequence[StoredEvidence]], records: Sequence[StoredRecord]
+) -> Iterator[bytes]:
+    for record in records:
+        cited = cite_award(record, evidence.get(record.key, ()), publisher=publisher_of(record.source))
+        yield f"{write(cited)}\n".encode()
 
 
 def pack_name(records: Sequence[StoredRecord]) -> str:
@@ -250,7 +263,7 @@ def _evidence_files(
     for record in records:
         for each in evidence.get(record.key, ()):
             if each.sha256 not in files:
-                body = load_payload(session, each.sha256)
+                body = _body(session, record.key, each.sha256)
                 redacted = remove_user_names(body or b"")
                 name = f"evidence/{each.sha256}{_suffix(each.content_type)}" if body is not None else ""
                 if name:  # else its bytes have been removed
@@ -261,6 +274,14 @@ def _evidence_files(
             row = (record.key, *source, name, out.checksums.get(name, ""), "yes" if is_redacted else "no")
             rows.append(dict(zip(EVIDENCE_COLUMNS, row, strict=True)))
     yield from out.add("evidence/index.csv", csv_bytes(EVIDENCE_COLUMNS, rows))
+
+
+def _body(session: Session, record_key: str, sha256: str) -> bytes | None:
+    """Return a response's bytes, `None` if they have been removed or cannot be read."""
+    found = each_alone(
+        session, [sha256], lambda part: [load_payload(session, each) for each in part], lambda _: record_key
+    )
+    return found[0] if found else None
 
 
 def _suffix(content_type: str) -> str:

@@ -151,8 +151,8 @@ class Service:
         if folder is None:
             return
         with self.activities.doing("site", f"building the site in {folder}"):
-            summary, failed = build_site(self.app_context, folder)
+            summary, problems = build_site(self.app_context, folder)
             log.info("site built", summary=summary)
-            if failed:
-                log.error("files of the site could not be built", files=failed)
+            for problem in problems:
+                log.error("the site is not complete", problem=problem)
             self.app_context.announce(is_built=True)

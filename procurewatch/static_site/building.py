@@ -10,6 +10,7 @@ from procurewatch.static_site.search_index import index_files, is_of_index, page
 from procurewatch.static_site.writing import Written, locked, write_files
 from procurewatch.web.context import WebContext
 from procurewatch.web.security.login import Access
+from storage.errors import left_out
 
 
 def build_site(app_context: AppContext, folder: Path, base_url: str) -> Written:
@@ -34,6 +35,7 @@ def build_site(app_context: AppContext, folder: Path, base_url: str) -> Written:
     with locked(folder):
         with app_context.database.reading() as session:
             pages = write_files(site_pages(context, session), folder, lambda path: not is_of_index(path), stop)
+            unreadable = list(left_out(session))
         index = write_files(index_files(folder, pages, stop), folder, is_of_index, stop)
     return Written(
         built=pages.built + index.built,
@@ -41,5 +43,6 @@ def build_site(app_context: AppContext, folder: Path, base_url: str) -> Written:
         removed=pages.removed + index.removed,
         failed=pages.failed + index.failed,
         edited=pages.edited + index.edited,
+        left_out=unreadable,
         files=index.files,
     )

@@ -30,7 +30,7 @@ from procurewatch.web.routes.home import feed_list_page, home_page
 from procurewatch.web.routes.site_files import BUILT, site_file
 from procurewatch.web.routes.subjects import subject_page
 from storage.models import StoredEvent
-from storage.reading.records import records_by_key
+from storage.reading.records import record_by_key
 from storage.reading.source_health import load_health
 from storage.search.feed_pages import feed_events
 from storage.writing.renumbering import former_keys
@@ -167,7 +167,9 @@ def _record(context: WebContext, session: Session, key: str) -> bytes:
 
 
 def _record_feed(context: WebContext, session: Session, key: str, fmt: FeedFormat) -> bytes:
-    [award] = records_by_key(session, [key])
+    award = record_by_key(session, key)
+    if award is None:
+        raise LookupError(f"{key} is not stored")
     return award_feed(context, session, award, fmt)
 
 

@@ -45,7 +45,7 @@ class Written:
     """What a build did: how many files it built, and the paths that are changed or new, removed, failed, or edited.
 
     `edited` are files that the site no longer has, but whose content is not what was written: they are not removed.
-    `files` are all that the site has now.
+    `left_out` are the keys of records that could not be read. `files` are all that the site has now.
     """
 
     built: int = 0
@@ -53,6 +53,7 @@ class Written:
     removed: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     edited: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
     files: dict[str, WrittenFile] = field(default_factory=dict)
 
 

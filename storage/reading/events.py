@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 from sqlalchemy import (
     ColumnElement,
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
 
 from storage.concerned import is_concerned
+from storage.errors import each_alone, is_of_one_record
 from storage.models import (
     EventKind,
     MatchBand,
@@ -62,15 +64,32 @@ def is_small_change(dollars: Decimal) -> ColumnElement[bool]:
 def load_events(session: Session, query: Select[EventRow], *, use_snapshots: bool = True) -> list[StoredEvent]:
     """Return the events that a query selects, in its order, each with its record and action.
 
-    The record has the matches that concern the event.
+    The record has the matches that concern the event. Events that cannot be read are `storage.errors.left_out`.
 
     `use_snapshots`: published events have the record as it was when they were published, apart from its matches.
     """
-    rows = list(session.scalars(query))
+    rows = _event_rows(session, query)
+    load = partial(_with_records, session, use_snapshots=use_snapshots)
     events: list[StoredEvent] = []
     for first in range(0, len(rows), BATCH_SIZE):
-        events += _with_records(session, rows[first : first + BATCH_SIZE], use_snapshots=use_snapshots)
+        events += each_alone(session, rows[first : first + BATCH_SIZE], load, lambda row: row.record_key)
     return events
+
+
+def _event_rows(session: Session, query: Select[EventRow]) -> list[EventRow]:
+    """Return the rows that a query selects, without those that cannot be read."""
+    try:
+        return list(session.scalars(query))
+    except Exception as error:
+        if not is_of_one_record(error):
+            raise
+    ids = list(session.scalars(query.with_only_columns(col(EventRow.id))))
+
+    def load(part: Sequence[str]) -> Iterable[EventRow]:
+        return session.scalars(select(EventRow).where(col(EventRow.id).in_(part)))
+
+    rows = {row.id: row for row in each_alone(session, ids, load, str)}
+    return [rows[event_id] for event_id in ids if event_id in rows]
 
 
 def _with_records(session: Session, rows: Sequence[EventRow], *, use_snapshots: bool) -> Iterator[StoredEvent]:
@@ -88,6 +107,8 @@ def _with_records(session: Session, rows: Sequence[EventRow], *, use_snapshots: 
         if snapshot := snapshots.get(row.id):
             record, action = snapshot.with_present(published.get(row.record_key, ())), snapshot.action
         else:
+            if row.record_key not in records:  # it cannot be read
+                continue
             record, action = records[row.record_key], actions.get(row.action_key)
         facts = row.kind, row.action_key, row.vendor_id
         record = replace(record, matches=tuple(match for match in record.matches if is_concerned(match, *facts)))

@@ -12,7 +12,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
+from typing import Any
 
+from sqlalchemy.orm import Session
+
+from storage.errors import each_alone
 from storage.fields import RECORD_FIELDS, FieldType
 from storage.models import MatchBand, StoredAction, StoredEvent, StoredRecord
 from storage.possible_days import fiscal_year_of, is_possible
@@ -30,6 +34,7 @@ Value = str | Decimal | date | datetime | int | float | None
 Row = Mapping[str, Value]
 ActionsOf = Callable[[Sequence[str]], Mapping[str, Sequence[StoredAction]]]
 EventsOf = Callable[[Sequence[str]], Mapping[str, Sequence[StoredEvent]]]
+_Loaded = tuple[StoredRecord, Sequence[Any]]  # a record with its actions, or with its events
 
 
 class RowType(StrEnum):
@@ -200,27 +205,50 @@ def event_row(of: Row, event: StoredEvent) -> Row:
 
 
 def export_rows(
-    kind: RowType, records: Iterable[StoredRecord], *, actions_of: ActionsOf, events_of: EventsOf
+    session: Session,
+    kind: RowType,
+    records: Iterable[StoredRecord],
+    *,
+    actions_of: ActionsOf,
+    events_of: EventsOf,
+    check: Callable[[Row], object] = len,
 ) -> Iterator[Row]:
     """Yield the rows of records in order, loading `BATCH_SIZE` records at a time.
 
-    `actions_of` loads the actions that a search finds, for a batch of record keys, `events_of` the events.
+    A record is left out (`storage.errors.left_out`) if its actions or events cannot be read, or if a row of it fails
+    the check.
+
+    Args:
+        actions_of: loads the actions that a search finds, for a batch of record keys.
+        events_of: loads the events of such a batch.
+        check: raises an exception for a row that the format cannot have.
     """
-    for batch in in_batches(records):
+
+    def load(batch: Sequence[StoredRecord]) -> list[_Loaded]:
         keys = [record.key for record in batch]
-        if kind is RowType.EVENTS:
-            events = events_of(keys)
-            for record in batch:
-                of = _of_record(record)
-                yield from (event_row(of, event) for event in events.get(record.key, ()))
-            continue
-        actions = actions_of(keys)
-        for record in batch:
-            found = actions.get(record.key, ())
-            if kind is RowType.RECORDS:
-                yield record_row(record, found)
-            else:
-                yield from _action_rows(record, found)
+        related: Mapping[str, Sequence[Any]] = events_of(keys) if kind is RowType.EVENTS else actions_of(keys)
+        return [(record, related.get(record.key, ())) for record in batch]
+
+    def rows_of(loaded: Sequence[_Loaded]) -> Iterator[Row]:
+        for record, related in loaded:
+            for row in _rows_of(kind, record, related):
+                check(row)
+                yield row
+
+    for batch in in_batches(records):
+        for one in each_alone(session, batch, load, lambda record: record.key):
+            yield from each_alone(session, [one], rows_of, lambda loaded: loaded[0].key)
+
+
+def _rows_of(kind: RowType, record: StoredRecord, related: Sequence[Any]) -> Iterator[Row]:
+    """Yield the rows of a record with the events or actions that belong to it."""
+    if kind is RowType.RECORDS:
+        yield record_row(record, related)
+    elif kind is RowType.ACTIONS:
+        yield from _action_rows(record, related)
+    else:
+        of = _of_record(record)
+        yield from (event_row(of, event) for event in related)
 
 
 def _action_rows(record: StoredRecord, actions: Sequence[StoredAction]) -> Iterator[Row]:

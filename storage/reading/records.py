@@ -25,6 +25,7 @@ from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
 
 from sources.records import AwardCategory, PublicationKind
+from storage.errors import each_alone
 from storage.models import (
     AWARDS,
     EventKind,
@@ -81,14 +82,25 @@ UNSEEN = {"watchlist_version", "priority", "clues", "is_unpublished", "revision"
 
 
 def records_by_key(session: Session, keys: Sequence[str], band: str = "") -> list[StoredRecord]:
-    """Return the records with these keys, in that order; skips keys that are not stored.
+    """Return the records with these keys, in that order, without those that are not stored, or cannot be read.
 
-    Each has all its matches, or those of one band.
+    Each has all its matches, or those of one band. `storage.errors.left_out` has those that cannot be read.
     """
-    rows: dict[str, Sequence[Any]] = {}
+    found: list[StoredRecord] = []
     for first in range(0, len(keys), BATCH_SIZE):
-        found = select(*RECORD_COLUMNS).where(col(RecordRow.key).in_(keys[first : first + BATCH_SIZE]))
-        rows.update((row[0], row) for row in session.execute(found))
+        batch = keys[first : first + BATCH_SIZE]
+        found += each_alone(session, batch, lambda part: _records_by_key(session, part, band), str)
+    return found
+
+
+def record_by_key(session: Session, key: str) -> StoredRecord | None:
+    """Return a record with all its matches, `None` if it is not stored. Raises what makes it unreadable."""
+    return next(iter(_records_by_key(session, [key])), None)
+
+
+def _records_by_key(session: Session, keys: Sequence[str], band: str = "") -> list[StoredRecord]:
+    found = select(*RECORD_COLUMNS).where(col(RecordRow.key).in_(keys))
+    rows: dict[str, Sequence[Any]] = {row[0]: row for row in session.execute(found)}
     stored = [key for key in keys if key in rows]
     matches = matches_by_record(session, stored, band)
     return [_record(rows[key], matches.get(key, ())) for key in stored]
@@ -118,7 +130,7 @@ def find_by_identifier(session: Session, identifier: str) -> list[StoredRecord]:
     moved = select(col(RenumberedRow.new_key)).where(col(RenumberedRow.old_key) == wanted)
     key = col(RecordRow.key)
     query = select(key).where(or_(key == wanted, col(RecordRow.piid) == wanted, key.in_(moved)))
-    return records_by_key(session, sorted(session.scalars(query)))
+    return _records_by_key(session, sorted(session.scalars(query)))
 
 
 def actions_of(session: Session, record_key: str) -> list[StoredAction]:

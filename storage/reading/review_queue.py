@@ -53,4 +53,5 @@ def review_queue(session: Session, vendor: str = "", limit: int | None = None) -
             clues=tuple((clue["text"], clue["points"]) for clue in clues),
         )
         for key, vendor_id, priority, clues in waiting
+        if key in records
     ]

@@ -28,6 +28,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.concerned import concerns_all, concerns_event
+from storage.errors import left_out
 from storage.models import AWARDS, MatchBand, StoredEvent, StoredRecord
 from storage.reading import coverage
 from storage.reading.coverage import DEFENSE
@@ -69,10 +70,11 @@ def find_records(session: Session, query: Query, limit: int | None = None, after
         wanted = BATCH_SIZE if left is None else min(BATCH_SIZE, left)
         page = found if last is None else found.where(col(SearchRow.sort_key) < last)
         rows = session.execute(page.order_by(col(SearchRow.sort_key).desc()).limit(wanted)).all()
-        yield from records_by_key(session, [key for _, key in rows])
+        records = records_by_key(session, [key for _, key in rows])
+        yield from records
         if len(rows) < wanted:
             return
-        last, left = rows[-1][0], None if left is None else left - len(rows)
+        last, left = rows[-1][0], None if left is None else left - len(records)
 
 
 def count_records(session: Session, query: Query) -> int:
@@ -138,7 +140,11 @@ def find_events(session: Session, query: Query, limit: int, before: str = "") ->
     rows = select(EventRow).where(*event_conditions(query, dialect))
     if before:
         rows = rows.where(_older_than(before, dialect))
-    return load_events(session, rows.order_by(*feed_order(dialect)).limit(limit))
+    rows = rows.order_by(*feed_order(dialect))
+    found = load_events(session, rows.limit(limit))
+    if len(found) < limit and (missing := left_out(session)):  # who gets fewer takes them for the last ones
+        found = load_events(session, rows.limit(limit + len(missing)))[:limit]
+    return found
 
 
 def count_events_since(session: Session, query: Query, since: date, limit: int) -> int:

@@ -54,6 +54,8 @@ def snapshot_events(session: Session, record_keys: Iterable[str]) -> None:
         records = {record.key: record for record in records_by_key(session, wanted, band=MatchBand.PUBLISHED)}
         actions = actions_by_key(session, {event.action_key for event in events if event.action_key})
         for event in events:
+            if event.record_key not in records:  # it cannot be read
+                continue
             has_twin = _has_twin(session, event, records[event.record_key].sub_agency_code)
             snapshot = EventSnapshot(records[event.record_key], actions.get(event.action_key), has_twin)
             session.add(EventSnapshotRow(event_id=event.id, facts=write_snapshot(snapshot)))

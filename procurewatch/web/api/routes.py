@@ -55,10 +55,11 @@ from procurewatch.web.responses import (
 )
 from procurewatch.web.security.guard import API, explain_failure
 from sources.registry import SOURCES
+from storage.errors import left_out
 from storage.models import StoredLink, StoredRecord
 from storage.reading.coverage import list_periods
 from storage.reading.events import events_of
-from storage.reading.records import actions_of, evidence_of, records_by_key
+from storage.reading.records import actions_of, evidence_of, record_by_key, records_by_key
 from storage.reading.source_health import load_health
 from storage.reading.source_records import load_source_records
 from storage.reading.summaries import published_among
@@ -245,9 +246,10 @@ def _record(context: WebContext, request: Request) -> Response:
     with context.database.reading() as session:
         # PostgreSQL rejects control characters, which no key has.
         key = current_key(session, given) if given == clean(given) else ""
-        if not published_among(session, [key]):
+        record = record_by_key(session, key)
+        if record is None or not published_among(session, [key]):
             raise HTTPException(404, "no published record has this key; /api/v1/records finds those that are")
-        detail = _detail(session, records_by_key(session, [key])[0], context.base_url)
+        detail = _detail(session, record, context.base_url)
     return _model_response(request, detail)
 
 
@@ -268,9 +270,8 @@ def _public_links(session: Session, key: str) -> Sequence[StoredLink]:
     """Return a record's links, without those to stored records that are not published."""
     links = links_of(session, key)
     others = {link.award_key if link.record_key == key else link.record_key for link in links}
-    hidden = {record.key for record in records_by_key(session, sorted(others))} - published_among(
-        session, sorted(others)
-    )
+    stored = {record.key for record in records_by_key(session, sorted(others))} | left_out(session).keys()
+    hidden = stored - published_among(session, sorted(others))
     return [link for link in links if not {link.award_key, link.record_key} & hidden]
 
 

@@ -25,7 +25,7 @@ from procurewatch.web.security.login import Reviewer
 from sources.registry import publisher_of, sources_listing
 from storage.alerts.due import award_events
 from storage.models import AWARDS, StoredEvent, StoredRecord
-from storage.reading.records import actions_of, evidence_of, load_payload, records_by_key
+from storage.reading.records import actions_of, evidence_of, load_payload, record_by_key, records_by_key
 from storage.reading.source_records import load_source_records
 from storage.reading.summaries import orders_under, published_among
 from storage.reading.timelines import linked_records, timeline_of
@@ -84,12 +84,12 @@ def _add_feeds(routes: APIRouter, context: WebContext) -> None:
         fmt = FeedFormat(request.url.path.rpartition(".")[2])
         with context.database.reading() as session:
             key = record_key(context, session, name)
-            found = records_by_key(session, [key]) if key else []
-            if not found:
+            found = record_by_key(session, key) if key else None
+            if found is None:
                 return ErrorResponse(404, "No published record has this feed; /search finds those that are stored.")
-            if (path := urls.award_feed_path(found[0].key, fmt)) != f"awards/{name}.{fmt}":
+            if (path := urls.award_feed_path(found.key, fmt)) != f"awards/{name}.{fmt}":
                 return RedirectResponse(f"../{path}", status_code=302, headers=CROSS_ORIGIN)
-            body = body_of(award_feed(context, session, found[0], fmt))
+            body = body_of(award_feed(context, session, found, fmt))
         headers = {**FEED_HEADERS, "Cache-Control": f"public, max-age={MAX_AGE_SECONDS}"}
         return body_response(request, body, f"{FEED_TYPES[fmt]}; charset=utf-8", headers)
 
@@ -125,10 +125,9 @@ def own_feed(award: StoredRecord) -> RecordFeed:
 
 def record_page(session: Session, key: str, source_titles: Mapping[str, str]) -> RecordPage | None:
     """Return the contents of a record's page, or `None` if it is not stored."""
-    found = records_by_key(session, [key])
-    if not found:
+    award = record_by_key(session, key)
+    if award is None:
         return None
-    award = found[0]
     linked = linked_records(session, key)
     orders, stored = orders_under(session, key) if award.category in AWARDS else ([], 0)
     parent = next(iter(records_by_key(session, [award.parent_key])), None) if award.parent_key else None

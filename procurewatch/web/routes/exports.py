@@ -33,7 +33,7 @@ from procurewatch.web.routes.search import check_query
 from procurewatch.web.security.guard import RequestRejected
 from storage.models import StoredRecord
 from storage.reading.export_rows import RowType, with_bands
-from storage.reading.records import actions_of, records_by_key
+from storage.reading.records import actions_of, record_by_key
 from storage.search.query import InvalidQuery, Query
 from storage.search.search import count_records, find_records
 from storage.search.spending import awards_query
@@ -265,4 +265,4 @@ def _public_query(request: Request) -> Query:
 
 def _find_record(context: WebContext, session: Session, name: str) -> StoredRecord | None:
     key = record_key(context, session, name)
-    return next(iter(records_by_key(session, [key])), None) if key else None
+    return record_by_key(session, key) if key else None

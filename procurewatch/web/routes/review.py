@@ -29,7 +29,7 @@ from procurewatch.web.security.guard import SCRIPT_POLICY, RequestRejected
 from procurewatch.web.security.login import Reviewer, form_of
 from storage.database import server_time
 from storage.models import MatchBand
-from storage.reading.records import actions_of, records_by_key
+from storage.reading.records import actions_of, record_by_key, records_by_key
 from storage.reading.review_queue import PendingReview, count_pending_reviews, review_queue
 from storage.reading.summaries import published_among
 from storage.search.review_groups import ReviewGroup, group_reviews
@@ -160,8 +160,8 @@ def _pending_group(session: Session, group: ReviewGroup) -> PendingGroup:
 
 def _decided(context: WebContext, session: Session, review: ReviewDecision) -> PastDecision:
     kind, _, what = review.subject.partition(":")
-    found = records_by_key(session, [what]) if kind == "record" else []
-    about = found[0].recipient_name if found else describe_subject(review.subject)
+    found = next(iter(records_by_key(session, [what])), None) if kind == "record" else None
+    about = found.recipient_name if found else describe_subject(review.subject)
     return PastDecision(
         vendor_id=review.vendor_id,
         vendor_name=context.vendor_titles.get(review.vendor_id, review.vendor_id),
@@ -183,11 +183,11 @@ def decide_match(session: Session, reviewer: Reviewer, form: dict[str, str]) -> 
         decision = Decision(form.get("group") or form.get("decision", ""))
     except ValueError:
         raise RequestRejected(400, "Decide confirmed, rejected or never.") from None
-    records = records_by_key(session, [key])
-    if not records or all(match.vendor_id != vendor for match in records[0].matches):
+    record = record_by_key(session, key)
+    if record is None or all(match.vendor_id != vendor for match in record.matches):
         raise RequestRejected(404, "No such match is stored.")
     if not form.get("group"):
-        subject = review_subject(records[0], decision)
+        subject = review_subject(record, decision)
     elif not is_about(session, subject, key):
         raise RequestRejected(400, "The decision is not about this match.")
     note, public_reason = (one_line(form.get(name, ""))[:MAX_NOTE_LENGTH] for name in ("note", "public_reason"))

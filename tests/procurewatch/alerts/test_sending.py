@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from procurewatch.alerts import sending
 from procurewatch.alerts.messages import make_message
 from procurewatch.alerts.sending import SendReport, send_due, send_test
 from procurewatch.context import AppContext
 from storage.alerts.deliveries import replay_delivery
-from storage.alerts.due import due_events
+from storage.alerts.due import due_events, events_of_delivery
 from storage.alerts.models import DeliveryState, Rhythm, SubscriptionState
 from storage.alerts.subscriptions import mute_subscription, pause_subscription, resume_subscription
 from tests.procurewatch.alerts.receiver import (
@@ -338,3 +339,20 @@ def test_a_test_of_an_alert_without_entries_is_sent(sqlite_app: AppContext, rece
     [body] = receiver.messages()
     assert body["events"] == []
     assert body["subject"]
+
+
+def test_an_entry_that_cannot_be_read_does_not_hold_up_the_others(sqlite_app: AppContext, receiver: Receiver) -> None:
+    alert = add_alert(sqlite_app.database, f"{receiver.base_url}/ok")
+    publish(sqlite_app.database, CLEARVIEW_AT_FIRST)
+    publish(sqlite_app.database, CLEARVIEW_FORENSIC)
+    with sqlite_app.database.writing() as session:
+        broken = text("UPDATE event_snapshot SET facts = '{' WHERE event_id LIKE :id")
+        session.execute(broken, {"id": f"%{CLEARVIEW_FORENSIC.key}/%"})
+    assert send_due(sqlite_app) == SendReport(sent=1)
+    [body], [delivery] = receiver.messages(), log_of(sqlite_app.database, alert)
+    assert [event["record_key"] for event in body["events"]] == [CLEARVIEW_AT_FIRST.key]
+    with sqlite_app.database.reading() as session:
+        events = events_of_delivery(session, alert, delivery.id)
+        message = make_message(sqlite_app, session, alert, events, key="x", since=now(), until=now())
+    said = f"Record {CLEARVIEW_FORENSIC.key}: its entry is missing here, because of an error"
+    assert said in " ".join(message.text.split())

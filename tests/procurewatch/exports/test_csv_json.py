@@ -14,6 +14,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
 from feeds.text import clean
 from procurewatch.exports.csv_json import csv_bytes, json_bytes, json_lines_bytes
@@ -116,7 +117,7 @@ def many(count: int) -> Iterator[StoredRecord]:
 
 @pytest.mark.parametrize("form", ["csv", "json", "jsonl"])
 def test_memory_does_not_grow_with_rows(form: str) -> None:
-    rows = export_rows(RowType.RECORDS, many(6_000), actions_of=lambda _: {}, events_of=lambda _: {})
+    rows = export_rows(Session(), RowType.RECORDS, many(6_000), actions_of=lambda _: {}, events_of=lambda _: {})
     writers = {
         "csv": lambda: csv_bytes(COLUMNS[RowType.RECORDS], rows),
         "json": lambda: json_bytes(rows, {}),
@@ -134,7 +135,7 @@ def test_memory_does_not_grow_with_rows(form: str) -> None:
 
 
 def test_every_row_has_exactly_the_columns() -> None:
-    (row,) = export_rows(RowType.RECORDS, [CLEARVIEW], actions_of=lambda _: {}, events_of=lambda _: {})
+    (row,) = export_rows(Session(), RowType.RECORDS, [CLEARVIEW], actions_of=lambda _: {}, events_of=lambda _: {})
     assert list(row) == list(COLUMNS[RowType.RECORDS])
     kinds = {
         FieldType.TEXT: str,

@@ -30,7 +30,7 @@ def exported(database: Database, kind: RowType) -> list[Row]:
     with database.reading() as session:
         records = with_bands(records_by_key(session, all_keys(session)))
         actions, events = partial(load_actions_for, session), partial(load_events_for, session)
-        return list(export_rows(kind, records, actions_of=actions, events_of=events))
+        return list(export_rows(session, kind, records, actions_of=actions, events_of=events))
 
 
 @pytest.mark.parametrize("kind", RowType)

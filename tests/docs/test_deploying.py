@@ -35,6 +35,7 @@ def test_the_compose_file() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
     assert all(service["read_only"] and service["cap_drop"] == ["ALL"] for service in services.values())
     assert [name for name, service in services.items() if "ports" in service] == ["caddy"]
+    assert services["procurewatch"]["env_file"] == ".env", "so that every setting can be given there"
     password = {
         services["procurewatch"]["environment"]["PGPASSWORD"],
         services["postgres"]["environment"]["POSTGRES_PASSWORD"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,17 @@ def test_every_host_sends_the_same_policy_and_hides_what_builds_note() -> None:
     assert len(policies) == 1
     assert LOCK.startswith(".")
     assert re.search(r"location ~ /\\\. \{ return 404; \}", NGINX)
-    assert "@hidden path */.*\n\t\trespond @hidden 404" in CADDY
+    assert "@hidden path */.*\n\t\terror @hidden 404" in CADDY
+
+
+def test_the_caddyfile(tmp_path: Path) -> None:
+    """Caddy reads it where there is one; the page for what is missing must be set for the whole host."""
+    assert "\n\thandle_errors {\n" in CADDY
+    assert CADDY.count("{") == CADDY.count("}")
+    if caddy := shutil.which("caddy"):
+        command = [caddy, "adapt", "--adapter", "caddyfile", "--config", str(RECIPES / "Caddyfile")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env={"HOME": str(tmp_path)})
+        assert done.returncode == 0, done.stderr
 
 
 def test_every_text_is_compressed() -> None:

@@ -516,9 +516,10 @@ def _action_keys(session: Session, stored: MatchRow | None, match: MatchRow, awa
 
 def _save_match(session: Session, stored: MatchRow | None, match: MatchRow) -> bool:
     """Insert or update a match; return whether anything changed."""
-    # Only what is bought matched, not the recipient: somebody else sells the vendor's product.
+    # Only what is bought matched, not the recipient: somebody else sells the vendor's product. A topic has no vendor.
     fields = [str(signal["field"]) for signal in match.signals]
-    match.via_reseller = bool(fields) and not any(field.startswith("recipient") for field in fields)
+    resold = bool(fields) and not any(field.startswith("recipient") for field in fields)
+    match.via_reseller = resold and not match.is_topic
     if stored is None:
         session.add(match)
         return True

@@ -175,6 +175,14 @@ def test_a_new_match_renews_its_reasons_and_keeps_its_day(database: Database) ->
         assert (row.score, row.band, row.reason, row.first_seen) == (0.99, "published", "its UEI", SEEN)
 
 
+def test_only_a_vendors_product_is_bought_through_a_reseller(database: Database) -> None:
+    described = [{**match(CLEARVIEW).signals[0], "field": "description"}]
+    for is_topic in (False, True):
+        save(database, CLEARVIEW, match(CLEARVIEW, signals=described, is_topic=is_topic))
+        with database.reading() as session:
+            assert session.scalars(select(col(MatchRow.via_reseller))).all() == [not is_topic]
+
+
 def test_any_description_is_stored(database: Database) -> None:
     text = "\"; DROP TABLE award; -- % _ \\ ' é 🛰 \u202e ]]> <b>&amp;\n\t"
     hostile = replace(CLEARVIEW_AT_FIRST, description=text)

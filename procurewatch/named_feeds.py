@@ -36,12 +36,12 @@ class NamedFeed:
 
 @dataclass(frozen=True, slots=True)
 class NamedFeeds:
-    """All feeds with a fixed path, by stem; the titles of their subjects, by id; the known vendors and categories."""
+    """All feeds with a fixed path, by stem; the titles of their subjects, of known vendors and of categories, by id."""
 
     by_stem: Mapping[str, NamedFeed]
     titles: Mapping[str, str]
-    vendors: frozenset[str]
-    categories: frozenset[str]
+    vendors: Mapping[str, str]
+    categories: Mapping[str, str]
 
     def check(self, query: Query) -> None:
         """Raise `InvalidQuery` if a public query names an unknown vendor or category, which may be a typing error.
@@ -56,20 +56,20 @@ class NamedFeeds:
         ):
             for slug in wanted:
                 if slug not in known:
-                    close = difflib.get_close_matches(slug, known, n=1)
-                    hint = f"did you mean {close[0]}?" if close else "see the list of all feeds"
+                    close = nearest_id(slug, known)
+                    hint = f"did you mean {close!r}?" if close else "see the list of all feeds"
                     raise InvalidQuery(f"there is no {kind} {slug!r}; {hint}")
 
 
 def all_named_feeds(session: Session, watchlist: Watchlist, min_change: Decimal) -> NamedFeeds:
     """Return all feeds with a fixed path, as `named_feeds` gives them."""
     feeds, stored = tuple(named_feeds(session, watchlist, min_change)), known_vendors(session)
-    listed = {kind: {feed.slug for feed in feeds if feed.kind is kind} for kind in FeedKind}
+    listed = {kind: {feed.slug: feed.title for feed in feeds if feed.kind is kind} for kind in FeedKind}
     return NamedFeeds(
         by_stem={feed.stem: feed for feed in feeds},
         titles={feed.slug.lower() if feed.kind is FeedKind.AGENCY else feed.slug: feed.title for feed in feeds},
-        vendors=frozenset(listed[FeedKind.VENDOR]),
-        categories=frozenset(listed[FeedKind.CATEGORY]) | {category for _, _, category in stored},
+        vendors=listed[FeedKind.VENDOR],
+        categories=dict.fromkeys((category for _, _, category in stored), "") | listed[FeedKind.CATEGORY],
     )
 
 
@@ -94,6 +94,15 @@ def named_feeds(session: Session, watchlist: Watchlist, min_change: Decimal) -> 
         yield NamedFeed(kind=FeedKind.CATEGORY, slug=category, title=title, query=replace(every, category=(category,)))
     query = Query(event=(EventKind.EXPIRING,))
     yield NamedFeed(kind=FeedKind.EXPIRING, slug="expiring", title=EXPIRING_TITLE, query=query)
+
+
+def nearest_id(given: str, known: Mapping[str, str]) -> str:
+    """Return the id that was probably meant, "" if none is near. `known` has titles by id."""
+    wanted = given.strip().casefold()
+    ids = {title.casefold(): each for each, title in known.items()} | {each: each for each in known}
+    words = {word: each for text, each in ids.items() for word in text.replace("-", " ").split()}
+    close = difflib.get_close_matches(wanted, ids, n=1) or difflib.get_close_matches(wanted, words, n=1, cutoff=0.7)
+    return (words | ids)[close[0]] if close else ""
 
 
 def _title(vendor: Vendor) -> str:

@@ -94,7 +94,7 @@ def _milestone(milestone: StoredEvent, award: StoredRecord) -> Detail:
     buyer, vendor = buyer_name(award), one_line(milestone.old_value)
     match = next((match for match in award.matches if match.vendor_id == milestone.vendor_id), None)
     resold = match is not None and is_resold(match)
-    paid = f"; this award is paid to {recipient_label(award)}"
+    paid = f"; this award went to {recipient_label(award)}"
     bought = f"for {vendor} products" if resold else f"to {vendor}"
     if milestone.kind is EventKind.FIRST_PURCHASE:
         since = f" since {milestone.new_value}" if milestone.new_value else ""

@@ -19,11 +19,13 @@ def coverage_lines(found: Sequence[Coverage], agencies: Mapping[str, str]) -> li
         agencies: the names of departments by code.
     """
     total = sum(each.entries for each in found if not each.agency)
-    return [_line(each, total, agencies) for each in found[:MAX_LINES]]
+    others = "other agencies" if any(each.agency for each in found) else ""
+    shown = sorted(found[:MAX_LINES], key=lambda each: each.period is None)
+    return [_line(each, total, agencies.get(each.agency) or each.agency, others) for each in shown]
 
 
-def _line(coverage: Coverage, total: int, agencies: Mapping[str, str]) -> str:
-    where = agencies.get(coverage.agency) or coverage.agency
+def _line(coverage: Coverage, total: int, agency: str, others: str) -> str:
+    where = agency if coverage.period else others
     whose = (
         f"for {format_count(coverage.entries)} of {format_count(total)} watchlist entries"
         if coverage.entries != total
@@ -42,7 +44,9 @@ def _period(period: ReadPeriod) -> str:
         if until
         else f"all contracts since {since} have been read"
     )
-    if period.archive_until:
+    if period.archive_until and period.archive_until == period.until:
+        read += ", from award archives"
+    elif period.archive_until:
         archives = f"up to {format_date(period.archive_until)} from award archives"
         read += f", {archives}, later ones by polls" if period.until is None else f", {archives}"
     if period.until is not None:

@@ -23,6 +23,7 @@ from storage.reading.coverage import FIRST_DAY, EarliestAward
 from storage.reading.summaries import SpendRow
 
 MAX_SINCE = 200  # entries since a day
+DEPARTMENT_CODE_LENGTH = 3  # the Treasury's; codes of sub-agencies have four characters
 COMPETITION_LABELS = {
     Competition.COMPETED: "Competed",
     Competition.NOT_COMPETED: "Not competed",
@@ -106,6 +107,12 @@ class SubjectPage:
     awards: tuple[StoredRecord, ...] = ()
     lists: tuple[ListLink, ...] = ()
     feed: FeedRow | None = None
+
+    @property
+    def is_of_one_agency(self) -> bool:
+        """Whether all its awards are of one agency that is not a department."""
+        is_agency = self.kind is SubjectKind.AGENCY and len(self.slug) > DEPARTMENT_CODE_LENGTH
+        return is_agency or self.buyer is not None
 
 
 def render_subject(context: PageContext, page: SubjectPage, *, today: date | None) -> bytes:

@@ -9,6 +9,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from monitors.watchlist.model import Watchlist
+from procurewatch.named_feeds import nearest_id
 from sources.registry import SOURCES
 from storage.reading.records import known_agencies, known_vendors
 from storage.search.agencies import is_known_agency
@@ -30,12 +31,11 @@ def known_id(kind: str, given: str, known: Mapping[str, str]) -> str:
         typer.BadParameter: it is neither; the message names the nearest.
     """
     wanted = given.strip().casefold()
-    ids = {title.casefold(): each for each, title in known.items()} | {each: each for each in known}
-    if wanted in ids:
-        return ids[wanted]
-    words = {word: each for text, each in ids.items() for word in text.replace("-", " ").split()}
-    close = difflib.get_close_matches(wanted, ids, n=1) or difflib.get_close_matches(wanted, words, n=1, cutoff=0.7)
-    hint = f"did you mean {(words | ids)[close[0]]!r}?" if close else f"there are: {', '.join(known)}"
+    for each, title in known.items():
+        if wanted in {each, title.casefold()}:
+            return each
+    close = nearest_id(given, known)
+    hint = f"did you mean {close!r}?" if close else f"there are: {', '.join(known)}"
     raise typer.BadParameter(f"there is no {kind} {given!r}; {hint}")
 
 

@@ -92,7 +92,7 @@ def _print_list(session: Session, watchlist: Watchlist) -> None:
 
 
 def _as_table(lines: list[_Line]) -> RenderableType:
-    columns = ("Vendor", "Obligated", "Awards", "Newest award: PIID", "Signed", "Agency", "Paid to")
+    columns = ("Vendor", "Obligated", "Awards", "Newest award: PIID", "Signed", "Agency", "Recipient")
     rows = [
         (
             line.vendor,
@@ -113,7 +113,7 @@ def _cards(lines: list[_Line]) -> Iterator[Text]:
         yield Text(line.vendor, style="bold")
         yield Text(f"  {format_money(line.spent.dollars)} obligated, {pluralize(line.spent.awards, 'award')}")
         yield Text(f"  newest: {line.newest.piid}, {_agency(line.newest)}, {format_signed(line.newest.signed)}")
-        yield Text(f"  paid to {one_line(line.newest.recipient_name)}")
+        yield Text(f"  recipient: {one_line(line.newest.recipient_name)}")
 
 
 def _agency(award: StoredRecord) -> str:

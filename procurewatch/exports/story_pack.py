@@ -95,8 +95,8 @@ For each file, evidence/index.csv has the checksum of the source's response (ori
 (file_sha256). Where they are equal, nothing was removed.
 {attribution}
 CAUTION
-Obligated is the amount committed, not the amount paid. A ceiling may never be reached. A negative amount is money
-taken back. Do not add up what two sources say about one award. Check an amount on the official page before you print
+Obligated is the amount committed, not the amount paid. A ceiling may never be reached. A negative amount is a
+de-obligation. Do not add up what two sources say about one award. Check an amount on the official page before you print
 it.{delay}
 """
 LEFT_OUT = "These could not be read, or not written into every file of this pack:\n\n"

@@ -12,7 +12,15 @@ from sqlalchemy.orm import Session
 from feeds import urls
 from feeds.entries.matches import category_label
 from feeds.pages.lists.records import ListLink
-from feeds.pages.subject import MAX_SINCE, Breakdown, BuyingAgency, KnownAs, SubjectPage, render_subject
+from feeds.pages.subject import (
+    DEPARTMENT_CODE_LENGTH,
+    MAX_SINCE,
+    Breakdown,
+    BuyingAgency,
+    KnownAs,
+    SubjectPage,
+    render_subject,
+)
 from feeds.pages.timeline import TimelineItem, timeline_item
 from feeds.urls import FeedKind, SubjectKind
 from monitors.watchlist.model import Vendor
@@ -42,12 +50,11 @@ MAX_EARLIEST = 500  # agencies that buy from one vendor
 MONTH = timedelta(days=30)
 MAX_AWARDS = 25
 MAX_ROWS = 15  # of a breakdown
-DEPARTMENT_CODE_LENGTH = 3  # the Treasury's; codes of sub-agencies have four characters
 
 BREAKDOWNS = {
     GroupBy.AGENCY: ("Spending by agency", SubjectKind.AGENCY),
     GroupBy.VENDOR: ("What is bought", SubjectKind.VENDOR),
-    GroupBy.RECIPIENT: ("Who is paid", SubjectKind.RECIPIENT),
+    GroupBy.RECIPIENT: ("Recipients", SubjectKind.RECIPIENT),
 }
 
 NARROWED = (SubjectKind.VENDOR, SubjectKind.CATEGORY)  # pages that can be narrowed to one agency
@@ -241,7 +248,7 @@ def _recipient(context: WebContext, session: Session, name: str) -> Subject | No
         kind=SubjectKind.RECIPIENT,
         slug=slug,
         title=title,
-        about="Paid by the awards below; what they buy may be made by others.",
+        about="Recipient of the awards below. Another company may make the products.",
         search=query.url_query(),
         names=tuple(names),
     )
@@ -283,7 +290,7 @@ def _with_purchases(context: WebContext, session: Session, subject: Subject) -> 
     return replace(
         subject.page,
         by_year=tuple(spent[GroupBy.YEAR]),
-        breakdowns=tuple(_breakdown(by, spent[by]) for by in subject.groups),
+        breakdowns=tuple(_breakdown(context, by, spent[by]) for by in subject.groups),
         payees=tuple(payees_of(session, scope)) if scope.vendor else (),
         vehicles=tuple(vehicles),
         vehicles_in_all=vehicles_in_all,
@@ -321,9 +328,12 @@ def _timeline(session: Session, events: Sequence[StoredEvent]) -> tuple[Timeline
     return tuple(timeline_item(event, link(event)) for event in events)
 
 
-def _breakdown(by: GroupBy, rows: Sequence[SpendRow]) -> Breakdown:
+def _breakdown(context: WebContext, by: GroupBy, rows: Sequence[SpendRow]) -> Breakdown:
     title, kind = BREAKDOWNS[by]
-    return Breakdown(title=title, kind=kind, rows=tuple(rows[:MAX_ROWS]))
+    shown = rows[:MAX_ROWS]
+    if by is GroupBy.VENDOR:  # titles tell topics from vendors
+        shown = [replace(row, name=context.vendor_titles.get(row.code, row.name)) for row in shown]
+    return Breakdown(title=title, kind=kind, rows=tuple(shown))
 
 
 def _known_as(vendor: Vendor) -> Iterator[KnownAs]:

@@ -31,6 +31,7 @@ SETTINGS = {
     "max_returned_rows": MAX_ROWS,
     "num_sql_threads": 0,
     "default_page_size": 50,
+    "default_facet_size": 10,
     "facet_time_limit_ms": 300,
     "facet_suggest_time_limit_ms": 50,
     "allow_download": False,
@@ -54,7 +55,7 @@ NEWEST = {
     "publications": "published",
 }
 ABOUT = (
-    "Contracts, their actions, and why each is here. Amounts are US dollars, dates are as the source "
+    "The records that match the watchlist, as tables. Amounts are US dollars, dates are as the source "
     f"states them, times are UTC. A query may take {SECONDS} second and gives at most {MAX_ROWS:,} rows; add .csv or "
     ".json to an address for a file."
 )

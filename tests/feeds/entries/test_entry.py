@@ -70,15 +70,15 @@ def test_amounts_stand_under_their_own_names() -> None:
 MILESTONES = {
     CLEARVIEW.key: (
         "ICE has no earlier award to Clearview AI in the records since 2007-10-01;"
-        " this award is paid to CLEARVIEW AI, INC.",
+        " this award went to CLEARVIEW AI, INC.",
         "ICE's obligations to Clearview AI passed $5 million: $5,012,345.00 in all;"
-        " this award is paid to CLEARVIEW AI, INC.",
+        " this award went to CLEARVIEW AI, INC.",
     ),
     BABEL.key: (
         "CBP has no earlier award for Babel Street products in the records since 2007-10-01;"
-        " this award is paid to PANAMERICA COMPUTERS, INC.",
+        " this award went to PANAMERICA COMPUTERS, INC.",
         "CBP's obligations for Babel Street products passed $5 million: $5,012,345.00 in all;"
-        " this award is paid to PANAMERICA COMPUTERS, INC.",
+        " this award went to PANAMERICA COMPUTERS, INC.",
     ),
 }
 

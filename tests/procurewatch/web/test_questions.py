@@ -65,7 +65,7 @@ def test_what_ice_has_paid_clearview_ai(page: Page, address: str, app_context: A
     sums = page.locator("dl.sums").inner_text()
     assert dollars(sum(paid.values(), Decimal(0))) in sums, "how much"
     assert str(older.actions[0].action_date) in sums, "since when"
-    through = row_of(page, "Paid to", "CLEARVIEW AI, INC.")
+    through = row_of(page, "Recipients", "CLEARVIEW AI, INC.")
     assert through[1:] == ["directly", "2", dollars(sum(paid.values(), Decimal(0)))], "through whom"
     vehicle = row_of(page, "Contract vehicles", "HSHQDC12D00013")
     assert vehicle[1:] == ["CLEARVIEW AI, INC.", "1", dollars(paid[newer.key])], "under which vehicles"

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from storage.claims import Lease, file_claim
 from storage.columns import UtcTime
-from storage.errors import NOT_UTF8, WHAT_TO_DO, explain_open_error
+from storage.errors import NOT_UTF8, OTHER_VERSION, WHAT_TO_DO, explain_open_error
 from storage.sql_views import drop_views, make_views
 from storage.tables import RecordRow
 
@@ -299,10 +299,7 @@ def current_revision(database: Database) -> str | None:
 
 
 def _explain_other_version(schema: str) -> str:
-    return (
-        f"was made by another version of Procurewatch (schema {schema}): open it with that version, restore a backup "
-        "with procurewatch db restore, or move it away and fill a new one with poll, backfill or import"
-    )
+    return f"was made by another version of Procurewatch (schema {schema}): {OTHER_VERSION}"
 
 
 def _migrate(database: Database) -> None:

@@ -27,8 +27,12 @@ log = structlog.get_logger(__name__)
 
 MAX_REASON_LENGTH = 500
 WHAT_TO_DO = "run procurewatch db check, then procurewatch db restore with a backup (docs/database.md)"
+OTHER_VERSION = (
+    "open it with that version, restore a backup with procurewatch db restore, or move it away and fill a new one with "
+    "poll, backfill or import"
+)
 NOT_UTF8 = "it contains text that is not UTF-8"
-DISK_FULL = "53100"  # of PostgreSQL
+DISK_FULL, UNDEFINED_COLUMN = "53100", "42703"  # of PostgreSQL
 DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 LOCKED_CODES = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 # Of PostgreSQL: connection, resources, operator intervention (https://www.postgresql.org/docs/current/errcodes-appendix.html)
@@ -129,11 +133,21 @@ def is_unavailable(error: BaseException | None) -> bool:
     return error.connection_invalidated or state is None or str(state)[:2] in UNAVAILABLE_CLASSES
 
 
+def lacks_column(error: DBAPIError) -> bool:
+    """Whether a table of the database lacks a column: it is of a version with the same number for another schema."""
+    said = str(error.orig)
+    is_missing = said.startswith("no such column") or "has no column named" in said
+    return is_missing or getattr(error.orig, "sqlstate", None) == UNDEFINED_COLUMN
+
+
 def explain_database_error(error: DBAPIError) -> str:
     """Return one line: what failed, and what to do."""
     said = " ".join(str(error.orig).split())
     if is_damage(error):
         return f"the database is damaged: {said}; {WHAT_TO_DO}"
+    if lacks_column(error):
+        what = said.split(" LINE ")[0]  # PostgreSQL quotes the statement
+        return f"the database was made by another version of Procurewatch ({what}): {OTHER_VERSION}"
     code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return "another process is writing to the database for more than a minute; try again when it is done"
@@ -146,7 +160,7 @@ def explain_database_error(error: DBAPIError) -> str:
 
 def explain_read_error(error: DBAPIError) -> str:
     """Return one line: why what is stored cannot be read, and what to do."""
-    if is_damage(error):
+    if is_damage(error) or lacks_column(error):
         return explain_database_error(error)
     said = " ".join(str(error.orig).split())
     return f"the database cannot be read: {said}{'; try again' if is_unavailable(error) else ''}"

@@ -25,7 +25,7 @@ CODES = "codes"
 _PLAIN = ("id", "kind", "name", "category", "evidence", "portfolio")
 COLUMNS = (*_PLAIN, *NAME_FIELDS, *TEXT_FIELDS[:2], *PHRASE_COLUMNS, CODES, *TEXT_FIELDS[2:], "note")
 NOT_SEARCHED = "not searched"
-MAX_ENTRIES = 10_000
+MAX_ENTRIES = 5_000  # as many as the file that they are written to can have
 # How a formula starts in a spreadsheet (OWASP, CSV injection), with full-width forms.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _KNOWN = re.compile(r"(?P<name>.*?)\s*\[(?:(?P<since>\d{4})?-(?P<until>\d{4})?)?(?:, )?(?P<portfolio>[a-z]+)?\]")
@@ -58,7 +58,7 @@ def read_spreadsheet(file: Path, categories: Mapping[str, str]) -> list[tuple[Ve
         raise place.error("not UTF-8 text; save it as CSV UTF-8") from error
     rows = list(islice(_rows(text, place), MAX_ENTRIES + 1))
     if len(rows) > MAX_ENTRIES:
-        raise place.error(f"more than {MAX_ENTRIES:,} entries")
+        raise place.error(f"more than {MAX_ENTRIES:,} entries; a watchlist of so many is not supported")
     return unique(read_entry(_entry(row), Place(place.file, line), categories) for line, row in rows)
 
 

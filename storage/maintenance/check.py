@@ -93,13 +93,24 @@ def _guarded(database: Database, name: str, check: Check) -> Iterator[Finding]:
 def _schema(url: str) -> Iterator[Finding]:
     with opening(url) as database, closing(database):
         revision, known = current_revision(database), known_revisions()
-        missing = sorted(set(SQLModel.metadata.tables) - set(inspect(database.engine).get_table_names()))
+        tables = inspect(database.engine)
+        missing = sorted(set(SQLModel.metadata.tables) - set(tables.get_table_names()))
+        lacking = [
+            f"{table.name}.{name}"
+            for table in SQLModel.metadata.sorted_tables
+            if table.name not in missing
+            for name in sorted({*table.columns.keys()} - {each["name"] for each in tables.get_columns(table.name)})
+        ]
     if revision is not None and revision not in known:
         yield Finding(f"another version of Procurewatch made it (schema {revision})", OTHER_VERSION)
     elif revision != known[0]:
         yield Finding(f"its schema is of an earlier version ({revision or 'no tables'})", UPDATE)
     elif missing:
         yield Finding(f"these tables are missing: {', '.join(missing)}", RESTORE)
+    elif lacking:
+        yield Finding(
+            f"another version of Procurewatch made it: it has no {', '.join(lacking[:MAX_NAMED])}", OTHER_VERSION
+        )
 
 
 def _pages(session: Session) -> Iterator[Finding]:

@@ -11,13 +11,14 @@ import pytest
 from alembic import command
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
 from storage.database import TIMEOUTS, Database, DatabaseError, migration_config, open_database
-from storage.errors import explain_database_error
+from storage.errors import explain_database_error, explain_read_error
+from storage.tables import RecordRow
 from tests.records import CLEARVIEW, match
 from tests.storage.database_helpers import dump_tables, save, start_process
 
@@ -228,3 +229,16 @@ def test_stored_records_persist(empty_database_url: str) -> None:
         stored = dump_tables(database)
     assert len(stored["action"]) == len(CLEARVIEW.actions)
     assert stored["match"][0]["signals"][0]["text"] == "CLEARVIEW AI, INC."
+
+
+def test_a_schema_with_the_same_number_and_other_columns_is_said_in_one_line(empty_database_url: str) -> None:
+    with closing(open_database(empty_database_url)) as database:
+        with database.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE record DROP COLUMN revision"))
+        with database.reading() as session, pytest.raises(DBAPIError) as raised:
+            session.scalars(select(RecordRow)).all()
+    for said in (explain_database_error(raised.value), explain_read_error(raised.value)):
+        assert said.startswith("the database was made by another version of Procurewatch (")
+        assert "revision" in said
+        assert "open it with that version, restore a backup" in said
+        assert "\n" not in said

@@ -150,7 +150,7 @@ def test_a_file_with_too_many_entries_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "many.csv"
     rows = "".join(f"v-{n},Vendor {n},analytics\n" for n in range(MAX_ENTRIES + 1))
     file.write_text(f"id,name,category\n{rows}", "utf-8")
-    with pytest.raises(WatchlistError, match="more than 10,000 entries"):
+    with pytest.raises(WatchlistError, match="more than 5,000 entries"):
         read_spreadsheet(file, CATEGORIES)
 
 

@@ -64,6 +64,11 @@ NOWHERE = "INSERT INTO payload (sha256, size, content_type, body) SELECT 'abc', 
     [
         (["UPDATE alembic_version SET version_num = '9999'"], "another version of Procurewatch", "open it with"),
         (["DELETE FROM alembic_version"], "its schema is of an earlier version (no tables)", "procurewatch sources"),
+        (
+            ["ALTER TABLE quota DROP COLUMN used"],
+            "another version of Procurewatch made it: it has no quota.used",
+            "open it",
+        ),
         (["DROP TABLE quota"], "these tables are missing: quota", "procurewatch db restore"),
         ([ORPHAN], "rows of evidence are of records that are missing: 1 (nobody)", "procurewatch db restore"),
         ([f"{NOWHERE} LIMIT 1"], "rows of payload are of no record: 1 (abc)", "procurewatch db vacuum"),

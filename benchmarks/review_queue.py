@@ -22,7 +22,7 @@ from monitors.watchlist.loader import load_watchlist
 from sources.records import Award
 from storage.models import MatchBand, StoredMatch, StoredRecord, StoredSignal
 from storage.reading.review_queue import PendingReview
-from storage.search.review_groups import ReviewGroup, group_reviews
+from storage.search.review_subjects import ReviewGroup, group_reviews
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ROWS = 20

@@ -111,6 +111,7 @@ class Filters(TypedDict, total=False):
     pricing: Values
     band: str
     decision: str
+    sort: str
 
 
 class RecordNotFound(LookupError):

@@ -11,6 +11,7 @@ from feeds.pages.page_context import PageContext
 from feeds.text import pluralize
 from feeds.urls import SEARCH
 from storage.models import StoredRecord
+from storage.search.query import Sort
 from storage.search.spending import Total
 
 FORMATS = {"atom": "Atom", "rss": "RSS", "json": "JSON Feed"}
@@ -58,9 +59,36 @@ class Facet:
     values: tuple[FacetValue, ...]
 
 
+SORT_TITLES = {
+    Sort.DATE: "newest signed",
+    Sort.OLDEST: "oldest signed",
+    Sort.OBLIGATED: "largest obligation",
+    Sort.SEEN: "newest on record",
+    Sort.ENDS: "ends first",
+    Sort.AGENCY: "agency",
+    Sort.VENDOR: "vendor",
+    Sort.RECIPIENT: "recipient",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SortLink:
+    """An order of the results, and the link that sorts by it."""
+
+    sort: Sort
+    href: str
+    is_chosen: bool
+
+    @property
+    def title(self) -> str:
+        """Its name on the page."""
+        return SORT_TITLES[self.sort]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchPage:
-    """The data of the page. `description` is the search in words, `query` the URL's query without paging.
+    """The data of the page. `description` is the search in words, `query` the URL's query without paging,
+    `feed_query` also without the order.
     `other_params` are the parameters that the form passes on besides its own. `after` is the cursor of the next page,
     "" on the last one. `spent` is the total of the actions that the search finds, `None` if there are too many to add
     up. `entries_a_year` counts the entries of the search's feed in the last 12 months. `is_private` searches, which
@@ -70,6 +98,8 @@ class SearchPage:
 
     description: str = ""
     query: str = ""
+    feed_query: str = ""
+    sorts: tuple[SortLink, ...] = ()
     form_values: dict[str, str]
     other_params: tuple[tuple[str, str], ...]
     total: int = 0
@@ -84,6 +114,11 @@ class SearchPage:
     is_private: bool = False
     problem: str = ""
 
+    @property
+    def is_by_date(self) -> bool:
+        """Whether the records are in the usual order, newest signed first."""
+        return not any(each.is_chosen and each.sort is not Sort.DATE for each in self.sorts)
+
 
 def render_search(context: PageContext, page: SearchPage, *, now: datetime) -> bytes:
     """Return the page. `now` (UTC) is the time of the search, which its citation states."""
@@ -92,7 +127,7 @@ def render_search(context: PageContext, page: SearchPage, *, now: datetime) -> b
     return context.render(
         "search.html",
         page=page,
-        formats=[(title, _with_query(f"{SEARCH}.{end}", page.query)) for end, title in FORMATS.items()],
+        formats=[(title, _with_query(f"{SEARCH}.{end}", page.feed_query)) for end, title in FORMATS.items()],
         exports=[(title, _with_query(f"{SEARCH}.{end}", page.query)) for end, title in EXPORTS.items()],
         missing=reporting_delay_note(now.date()) if page.may_lack_defense else "",
         found=found,

@@ -17,14 +17,13 @@ from monitors.watchlist.model import Watchlist
 from procurewatch.command_line.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.command_line.terminal import fail, fail_if_left_out, fail_without_matches, whole_output
 from procurewatch.context import open_app
-from procurewatch.exports.about import about_export
 from procurewatch.exports.data_package import MEDIA_TYPES, SUFFIX, data_package
 from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
 from procurewatch.exports.sqlite_file import write_sqlite
 from procurewatch.exports.story_pack import MAX_RECORDS, pack_bytes, pack_name
 from procurewatch.exports.xlsx import TooManyRows
-from procurewatch.query_coverage import coverage_notes
+from procurewatch.query_coverage import about_export, coverage_notes
 from procurewatch.settings import Settings
 from storage.maintenance.files import whole_file
 from storage.models import StoredRecord

@@ -23,7 +23,7 @@ from storage.database import server_time
 from storage.models import MatchBand, StoredRecord
 from storage.reading.records import actions_of, find_by_identifier
 from storage.reading.review_queue import PendingReview, count_pending_reviews, is_pending_review, review_queue
-from storage.search.review_groups import ReviewGroup, group_reviews
+from storage.search.review_subjects import ReviewGroup, group_reviews
 from storage.writing.reviews import (
     Decision,
     InvalidReviewDecision,

@@ -207,7 +207,7 @@ class RecordDetail(Record):
 
 
 class RecordsPage(ApiModel):
-    """Records of a search, newest signed (or published) first."""
+    """Records of a search, in its order."""
 
     total: int | None = Field(description="number of records; null after the first page")
     coverage: list[str] = Field(

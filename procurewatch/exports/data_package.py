@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from procurewatch.exports.about import About
+from procurewatch.query_coverage import About
 from storage.fields import FieldType
 from storage.reading.export_rows import EXPORT_COLUMNS, RowType
 

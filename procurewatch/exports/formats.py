@@ -11,13 +11,13 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from feeds.feed import AUTHORITY
-from procurewatch.exports.about import About
 from procurewatch.exports.csv_json import array_bytes, csv_bytes, json_bytes, json_lines_bytes
 from procurewatch.exports.data_package import MEDIA_TYPES
 from procurewatch.exports.ocds import OWN_PREFIX, PROCESSES, release_of
 from procurewatch.exports.parquet import check_row, parquet_bytes
 from procurewatch.exports.sqlite_file import PUBLIC, sqlite_bytes
 from procurewatch.exports.xlsx import xlsx_bytes
+from procurewatch.query_coverage import About
 from storage.errors import each_alone
 from storage.models import StoredAction, StoredEvidence, StoredRecord
 from storage.reading.events import load_events_for

@@ -7,8 +7,8 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from procurewatch.exports.about import About
 from procurewatch.exports.stream_buffer import StreamBuffer
+from procurewatch.query_coverage import About
 from storage.fields import FieldType
 from storage.reading.export_rows import ExportColumn, Row
 

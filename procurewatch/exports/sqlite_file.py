@@ -20,8 +20,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, col
 
-from procurewatch.exports.about import About
 from procurewatch.exports.redaction import remove_user_names
+from procurewatch.query_coverage import About
 from storage.errors import each_alone
 from storage.models import GOOD_STATUSES, POLL, UNDECIDED, MatchBand, StoredRecord
 from storage.payloads import decompress

@@ -23,13 +23,13 @@ from feeds.pages.coverage import coverage_lines
 from feeds.pages.timeline import TimelineSection, render_timeline
 from feeds.text import format_date, format_time, one_line, pluralize
 from feeds.urls import award_page_name
-from procurewatch.exports.about import About, freshness
 from procurewatch.exports.csv_json import csv_bytes
 from procurewatch.exports.data_package import data_package
 from procurewatch.exports.formats import ExportFormat, export_bytes, ocds_bytes
 from procurewatch.exports.ocds import OWN_PREFIX, PROCESSES
 from procurewatch.exports.redaction import FIELDS, remove_user_names
 from procurewatch.exports.stream_buffer import StreamBuffer
+from procurewatch.query_coverage import About, freshness
 from sources.registry import SOURCES, publisher_of
 from storage.errors import each_alone, left_out
 from storage.models import StoredEvidence, StoredRecord

@@ -35,7 +35,7 @@ def add_subscription(
     """
     row = SubscriptionRow(
         title=title,
-        query=query.url_query() if query else "",
+        query=query.unsorted.url_query() if query else "",
         award_key=award_key,
         channel=channel.value,
         address=address,

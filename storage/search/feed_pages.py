@@ -17,8 +17,9 @@ from sqlmodel import col
 from storage.models import StoredEvent
 from storage.reading.events import load_events
 from storage.search.full_text import Dialect
+from storage.search.ordering import bytewise
 from storage.search.query import Query
-from storage.search.search import bytewise, dialect_of, event_conditions, event_signed, find_events
+from storage.search.search import dialect_of, event_conditions, event_signed, find_events
 from storage.tables import EventRow
 
 ENTRIES_PER_PAGE = 100

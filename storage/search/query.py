@@ -9,7 +9,7 @@ import difflib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -49,6 +49,19 @@ class BandFilter(StrEnum):
     REJECTED = MatchBand.REJECTED.value
     ANY = "any"
     ALL = "all"
+
+
+class Sort(StrEnum):
+    """The order of a query's records. Those without the value come last; equal ones are newest signed first."""
+
+    DATE = "date"  # newest signed (or published) first
+    OLDEST = "oldest"
+    OBLIGATED = "obligated"  # largest amount first
+    SEEN = "seen"  # newest first seen first
+    ENDS = "ends"  # whose period ends first
+    AGENCY = "agency"
+    VENDOR = "vendor"
+    RECIPIENT = "recipient"
 
 
 DECISIONS = ("confirmed", "rejected", "never", "unreviewed")
@@ -100,6 +113,12 @@ class Query:
     pricing: tuple[str, ...] = ()
     band: BandFilter = BandFilter.PUBLISHED
     decision: str = ""
+    sort: Sort = Sort.DATE
+
+    @property
+    def unsorted(self) -> Query:
+        """The same query in the usual order: feeds, totals and alerts have their own."""
+        return replace(self, sort=Sort.DATE)
 
     @property
     def is_public(self) -> bool:
@@ -153,6 +172,8 @@ def _excluded(without: Iterable[str]) -> Iterator[str]:
 def _default(query: Query, name: str) -> object:
     if name == "band":
         return BandFilter.ANY if query.decision else BandFilter.PUBLISHED
+    if name == "sort":
+        return Sort.DATE
     return "" if name in ("reseller", "decision") else None
 
 
@@ -261,6 +282,7 @@ MEANINGS = {
     "pricing": "contract pricing type: FPDS code (j) or words: firm fixed price",
     "band": "matches in this band: published, review, name-only, rejected, any; all: also records without a match",
     "decision": "review decision: confirmed, rejected, never, unreviewed",
+    "sort": "order of records: date (newest signed first), oldest, obligated, seen, ends, agency, vendor, recipient",
 }
 
 
@@ -439,8 +461,9 @@ PARSERS: Mapping[str, Callable[[str, str], object]] = {
     "pricing": _parse_words,
     "band": lambda name, value: BandFilter(_parse_choice(name, value, [band.value for band in BandFilter])),
     "decision": lambda name, value: _parse_choice(name, value, DECISIONS),
+    "sort": lambda name, value: Sort(_parse_choice(name, value, [each.value for each in Sort])),
 }
 SINGLE = frozenset(
     {"since", "until", "seen_since", "seen_until", "ends_since", "ends_until", "min_amount", "max_amount"}
-    | {"min_change", "reseller", "band", "decision"}
+    | {"min_change", "reseller", "band", "decision", "sort"}
 )

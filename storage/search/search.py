@@ -1,4 +1,4 @@
-"""Finding records and events: records newest signed first, events in the order of feeds.
+"""Finding records and events: records in the order of their query, events in that of feeds.
 
 Vendors, categories and words are looked up in their own indexes first; everything else is checked row by row in the
 order of the result, until there are enough rows.
@@ -14,9 +14,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Select,
-    SQLColumnExpression,
     and_,
-    collate,
     exists,
     func,
     literal,
@@ -43,38 +41,40 @@ from storage.search.filters import (
     withdrawn_filter,
 )
 from storage.search.full_text import Condition, Dialect, is_agency_code
-from storage.search.index import department_of, first_sort_key, sort_key_of
+from storage.search.index import department_of, first_sort_key
+from storage.search.ordering import BAD_CURSOR, bytewise, order_of
 from storage.search.query import BandFilter, InvalidQuery, Query
 from storage.tables import EventRow, MatchRow, RecordRow, SearchRow
 
-BAD_CURSOR = "the place to go on from cannot be read; begin again without it"
 event_signed = func.coalesce(col(EventRow.signed), date.min)  # to order events by
 
 
 def find_records(session: Session, query: Query, limit: int | None = None, after: str = "") -> Iterator[StoredRecord]:
-    """Give the records of a query, newest signed (or published) first, in bounded memory.
+    """Give the records of a query in its order, in bounded memory.
 
     Args:
         limit: how many to give at most; `None` for all.
-        after: `record_cursor` of the last record of the previous page.
+        after: `record_cursor` of the last record of the previous page, in the same order.
 
     Raises:
         InvalidQuery: the cursor cannot be read.
     """
-    last = _read_record_cursor(after) if after else None
-    found = select(col(SearchRow.sort_key), col(SearchRow.record_key)).where(
-        *record_conditions(query, dialect_of(session))
-    )
+    dialect = dialect_of(session)
+    order = order_of(query, dialect)
+    last = order.read_cursor(after) if after else None
+    found: Select[str, int, Any] = select(
+        col(SearchRow.record_key), col(SearchRow.sort_key), order.value.label("value")
+    ).where(*record_conditions(query, dialect))
     left = limit
     while left is None or left > 0:
         wanted = BATCH_SIZE if left is None else min(BATCH_SIZE, left)
-        page = found if last is None else found.where(col(SearchRow.sort_key) < last)
-        rows = session.execute(page.order_by(col(SearchRow.sort_key).desc()).limit(wanted)).all()
-        records = records_by_key(session, [key for _, key in rows])
+        page = found if last is None else found.where(order.is_after(*last))
+        rows = session.execute(page.order_by(*order.columns).limit(wanted)).all()
+        records = records_by_key(session, [key for key, *_ in rows])
         yield from records
         if len(rows) < wanted:
             return
-        last, left = rows[-1][0], None if left is None else left - len(records)
+        last, left = (rows[-1][1], rows[-1][2]), None if left is None else left - len(records)
 
 
 def count_records(session: Session, query: Query) -> int:
@@ -203,25 +203,16 @@ def feed_order(dialect: Dialect) -> tuple[ColumnElement[Any], ...]:
     return col(EventRow.first_seen).desc(), event_signed.desc(), bytewise(dialect, col(EventRow.id)).asc()
 
 
-def bytewise(dialect: Dialect, column: SQLColumnExpression[str]) -> SQLColumnExpression[str]:
-    """Return a text column to order by bytes, as SQLite does, whatever the collation of the PostgreSQL cluster is."""
-    return collate(column, "C") if dialect == "postgresql" else column
-
-
 def dialect_of(session: Session) -> Dialect:
     """Return the kind of database of a session."""
     return "postgresql" if session.get_bind().dialect.name == "postgresql" else "sqlite"
 
 
-def record_cursor(record: StoredRecord) -> str:
-    """Return the position of a record, for `find_records` to continue after it."""
-    return str(sort_key_of(record.signed or record.published or date.min, record.key))
-
-
-def _read_record_cursor(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 2**63):
-        raise InvalidQuery(BAD_CURSOR)
-    return int(text)
+def record_cursor(session: Session, query: Query, record: StoredRecord) -> str:
+    """Return the position of a record in a query's order, for `find_records` to continue after it."""
+    order = order_of(query, dialect_of(session))
+    place = select(col(SearchRow.sort_key), order.value).where(col(SearchRow.record_key) == record.key)
+    return order.cursor(*session.execute(place).one())
 
 
 def event_cursor(event: StoredEvent) -> str:

@@ -127,7 +127,7 @@ def has_stored_sums(query: Query) -> bool:
 
     They are for everything that is published, and for one fiscal year, one technology and agencies by their codes.
     """
-    is_simple = replace(query, fiscal_year=(), category=(), agency=()) == Query()
+    is_simple = replace(query.unsorted, fiscal_year=(), category=(), agency=()) == Query()
     is_single = len(query.fiscal_year) <= 1 and len(query.category) <= 1  # an award may be in several
     # Actions of later years may have been signed on days that cannot be true.
     is_past = all(year <= fiscal_year_of(datetime.now(UTC).date()) for year in query.fiscal_year)
@@ -181,7 +181,7 @@ def read_table(params: Iterable[tuple[str, str]]) -> tuple[Query, Dimension, Dim
     columns = Dimension(given["columns"]) if "columns" in given else None if "rows" in given else Dimension.YEAR
     if rows == columns or {rows, columns} == {Dimension.VENDOR, Dimension.TOPIC}:
         raise InvalidQuery(f"rows={rows} and columns={columns} do not go together; choose others")
-    return read_query(pairs, ignored=TABLE_PARAMETERS), rows, columns
+    return read_query(pairs, ignored=TABLE_PARAMETERS).unsorted, rows, columns
 
 
 def awards_query(query: Query) -> Query:

@@ -6,13 +6,21 @@ from typing import Any
 
 from storage.competition import Competition
 from storage.models import EventKind
-from storage.search.query import KINDS, MAX_TEXT_LENGTH, MAX_VALUE_LENGTH, MAX_VALUES, MEANINGS, PARAMETERS, SINGLE
+from storage.search.query import (
+    KINDS,
+    MAX_TEXT_LENGTH,
+    MAX_VALUE_LENGTH,
+    MAX_VALUES,
+    MEANINGS,
+    PARAMETERS,
+    SINGLE,
+    Sort,
+)
 from storage.search.spending import Dimension
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
 PAGING = ("limit", "after")
-REVIEWERS_ONLY = ("band", "decision")
 Schema = dict[str, Any]
 
 
@@ -39,6 +47,7 @@ SCHEMAS: dict[str, Schema] = {
     "kind": {"type": "string", "enum": list(KINDS)},
     "event": {"type": "string", "enum": [kind.value for kind in EventKind]},
     "competition": {"type": "string", "enum": [each.value for each in Competition]},
+    "sort": {"type": "string", "enum": [each.value for each in Sort]},
 }
 
 
@@ -54,15 +63,18 @@ def table_parameters() -> list[Schema]:
 
 
 def _filters() -> list[Schema]:
-    return [_parameter(name, SCHEMAS[name], MEANINGS[name]) for name in PARAMETERS if name not in REVIEWERS_ONLY]
+    return [
+        _parameter(name, SCHEMAS[name], MEANINGS[name]) for name in PARAMETERS if name in SCHEMAS and name != "sort"
+    ]
 
 
-def query_parameters() -> list[Schema]:
-    """Return the parameters of a query and of its pages for OpenAPI."""
+def query_parameters(*, is_sorted: bool = False) -> list[Schema]:
+    """Return the parameters of a query and of its pages for OpenAPI; `is_sorted`: also that of the order."""
     limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
     after = {"type": "string", "maxLength": 1000}
     return [
         *_filters(),
+        *([_parameter("sort", SCHEMAS["sort"], MEANINGS["sort"])] if is_sorted else []),
         {"name": "limit", "in": "query", "schema": limit, "description": "maximum number of results"},
         {"name": "after", "in": "query", "schema": after, "description": "cursor of the page, from `next`"},
     ]

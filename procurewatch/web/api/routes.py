@@ -109,8 +109,8 @@ def make_api(context: WebContext) -> FastAPI:
     api.add_exception_handler(InvalidQuery, _invalid_query)
     api.add_exception_handler(HTTPException, _http_error)
     api.add_exception_handler(Exception, _server_error)
-    parameters = {"parameters": query_parameters()}
-    _route(api, "/records", lambda request: _records(context, request), RecordsPage, "Search records", parameters)
+    parameters, is_sorted = {"parameters": query_parameters()}, {"parameters": query_parameters(is_sorted=True)}
+    _route(api, "/records", lambda request: _records(context, request), RecordsPage, "Search records", is_sorted)
     _route(api, "/records/{key:path}", lambda request: _record(context, request), RecordDetail, "One record", KEY)
     _route(api, "/events", lambda request: _events(context, request), EventsPage, "Search events", parameters)
     _route(
@@ -202,11 +202,12 @@ def _records(context: WebContext, request: Request) -> Response:
         found = list(find_records(session, query, limit + 1, after))
         total = None if after else count_records(session, query)
         coverage = [] if after else coverage_notes(session, context.app.watchlist, query)
-    shown = found[:limit]
+        shown = found[:limit]
+        following = record_cursor(session, query, shown[-1]) if len(found) > limit else ""
     page = RecordsPage(
         total=total,
         coverage=coverage,
-        next=_next(context, request, record_cursor(shown[-1])) if len(found) > limit else None,
+        next=_next(context, request, following) if following else None,
         records=[Record.model_validate(record_values(record, context.base_url)) for record in shown],
     )
     return _model_response(request, page)

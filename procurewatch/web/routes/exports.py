@@ -18,13 +18,13 @@ from starlette.types import Receive, Scope, Send
 from feeds.foia.docx import MEDIA_TYPE, write_docx
 from feeds.foia.letter import write_letter
 from feeds.text import clean
-from procurewatch.exports.about import About, about_export
 from procurewatch.exports.data_package import MEDIA_TYPES, SUFFIX, data_package
 from procurewatch.exports.formats import FILE_TYPES, ExportFormat, export_bytes
 from procurewatch.exports.ocds import PROCESSES
 from procurewatch.exports.parquet import ParquetMissing
 from procurewatch.exports.story_pack import CONTENT_TYPE, MAX_RECORDS, pack_bytes
 from procurewatch.exports.xlsx import TooManyRows
+from procurewatch.query_coverage import About, about_export
 from procurewatch.web.cache import publication_version
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import Body, ErrorResponse, body_of, not_modified, page_response, validators

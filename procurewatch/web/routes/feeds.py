@@ -83,7 +83,7 @@ def router(context: WebContext) -> APIRouter:
 
     def search_feed(request: Request) -> Response:
         try:
-            query = read_query(request.query_params.multi_items(), ignored=(ARCHIVE, AFTER))
+            query = read_query(request.query_params.multi_items(), ignored=(ARCHIVE, AFTER)).unsorted
             if not query.is_public:
                 return ErrorResponse(403, NOT_PUBLIC)
             return feeds.response(request, FeedRequest(SEARCH, query, _format(request)))

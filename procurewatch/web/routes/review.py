@@ -32,8 +32,7 @@ from storage.models import MatchBand
 from storage.reading.records import actions_of, record_by_key, records_by_key
 from storage.reading.review_queue import PendingReview, count_pending_reviews, review_queue
 from storage.reading.summaries import published_among
-from storage.search.review_groups import ReviewGroup, group_reviews
-from storage.search.review_subjects import is_about
+from storage.search.review_subjects import ReviewGroup, group_reviews, is_about
 from storage.writing.reviews import Decision, ReviewDecision, delete_decision, latest_decisions, preview_decision
 
 QUEUE_SIZE = 25

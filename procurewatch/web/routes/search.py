@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from urllib.parse import urlencode
@@ -12,7 +13,16 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from feeds.entries.matches import category_label
-from feeds.pages.search import FACET_TITLES, MAX_COUNTED, MAX_ENTRIES, Facet, FacetValue, SearchPage, render_search
+from feeds.pages.search import (
+    FACET_TITLES,
+    MAX_COUNTED,
+    MAX_ENTRIES,
+    Facet,
+    FacetValue,
+    SearchPage,
+    SortLink,
+    render_search,
+)
 from feeds.text import clean, excerpt
 from feeds.urls import SEARCH
 from procurewatch.query_coverage import query_coverage
@@ -20,7 +30,7 @@ from procurewatch.web.context import WebContext
 from procurewatch.web.responses import HTML, body_of, page_response
 from procurewatch.web.security.guard import SCRIPT_POLICY
 from storage.search.facets import FacetCount, count_by_facets
-from storage.search.query import PARAMETERS, InvalidQuery, Query, read_query
+from storage.search.query import PARAMETERS, InvalidQuery, Query, Sort, read_query
 from storage.search.search import count_events_since, find_records, may_lack_defense_awards, record_cursor
 from storage.search.spending import has_stored_sums, total_of
 
@@ -85,12 +95,14 @@ def _search_page(context: WebContext, session: Session, query: Query, after: str
     return SearchPage(
         description=query.describe(titles),
         query=urlencode(params),
+        feed_query=query.unsorted.url_query(),
+        sorts=tuple(_sorts(query)),
         form_values=_form_values(params),
         other_params=tuple(pair for pair in params if pair[0] not in FORM_FIELDS),
         total=total,
         records=tuple(shown),
         facets=tuple(_facets(params, counts, titles, context.app.source_titles)),
-        after=record_cursor(shown[-1]) if len(found) > len(shown) else "",
+        after=record_cursor(session, query, shown[-1]) if len(found) > len(shown) else "",
         spent=total_of(session, query) if total <= MAX_COUNTED or has_stored_sums(query) else None,
         entries_a_year=count_events_since(session, query, context.today - YEAR, MAX_ENTRIES + 1),
         coverage=tuple(query_coverage(session, context.app.watchlist, query)),
@@ -98,6 +110,12 @@ def _search_page(context: WebContext, session: Session, query: Query, after: str
         is_first=not after,
         is_private=not query.is_public,
     )
+
+
+def _sorts(query: Query) -> Iterator[SortLink]:
+    for sort in Sort:
+        params = urlencode(replace(query, sort=sort).url_params())
+        yield SortLink(sort=sort, href=f"{SEARCH}?{params}" if params else SEARCH, is_chosen=sort is query.sort)
 
 
 def _valid_facets(context: WebContext, params: Params, *, is_reviewer: bool) -> Iterator[tuple[str, str]]:

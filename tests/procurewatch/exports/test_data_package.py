@@ -17,10 +17,10 @@ import openpyxl
 import pyarrow.parquet
 import pytest
 
-from procurewatch.exports.about import About
 from procurewatch.exports.data_package import data_package
 from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.xlsx import TooManyRows, xlsx_bytes
+from procurewatch.query_coverage import About
 from storage.database import Database
 from storage.fields import FieldType
 from storage.reading.export_rows import COLUMNS, ExportColumn, RowType

@@ -17,10 +17,10 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from procurewatch.exports.about import About
 from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.parquet import ParquetMissing, parquet_bytes
 from procurewatch.exports.sqlite_file import write_sqlite
+from procurewatch.query_coverage import About
 from storage.database import Database
 from storage.fields import FieldType
 from storage.reading.export_rows import COLUMNS, ExportColumn, Row, RowType

@@ -14,9 +14,9 @@ from jsonschema import Draft4Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
-from procurewatch.exports.about import About
 from procurewatch.exports.formats import ocds_bytes
 from procurewatch.exports.ocds import PROCESSES, release_of
+from procurewatch.query_coverage import About
 from sources.records import Amount, AmountMeaning
 from storage.database import Database
 from storage.models import StoredLink, StoredRecord

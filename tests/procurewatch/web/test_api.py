@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ expected-statuses = ["400", "404", "405", "414"]
 """
 EXAMPLES = {
     "q": "clearview",
+    "sort": "obligated",
     "vendor": "clearview-ai",
     "category": "face-recognition",
     "agency": "7012",
@@ -179,10 +181,25 @@ def test_every_parameter_is_used(site: httpx.Client, name: str) -> None:
     assert (api["total"] < 4) == (name in NARROWING)
 
 
+def test_pages_in_another_order_lose_nothing(site: httpx.Client) -> None:
+    whole = got(site, "/records?sort=obligated")["records"]
+    amounts = [Decimal(one["obligated"]) for one in whole]
+    assert amounts == sorted(amounts, reverse=True)
+    assert amounts != [Decimal(one["obligated"]) for one in got(site, "/records")["records"]]
+    page, found = got(site, "/records?sort=obligated&limit=1"), []
+    while True:
+        found += page["records"]
+        if not page["next"]:
+            break
+        page = httpx.get(page["next"]).json()
+    assert found == whole
+    assert httpx.get(f"{site.base_url}records?sort=obligatd").json()["detail"].endswith("did you mean 'obligated'?")
+
+
 def test_parameters_match_the_query_language() -> None:
     assert sorted(EXAMPLES) == sorted(SCHEMAS) == sorted(set(PARAMETERS) - {"band", "decision"})
     documented = re.findall(r"^\| `(\w+)` \|", DOCUMENTATION.partition("## Parameters")[2].partition("\n## ")[0], re.M)
-    assert documented == [parameter["name"] for parameter in query_parameters()]
+    assert documented == [parameter["name"] for parameter in query_parameters(is_sorted=True)]
 
 
 def test_the_watchlist_agencies_and_technologies_count_published_records(site: httpx.Client) -> None:

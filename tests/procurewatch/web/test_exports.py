@@ -10,6 +10,7 @@ import sqlite3
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from itertools import repeat
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from procurewatch.context import AppContext
 from procurewatch.web.app import make_context
 from procurewatch.web.routes.exports import MAX_DOWNLOADS, MAX_PER_CLIENT, Downloads
 from procurewatch.web.security.guard import RequestRejected
-from tests.procurewatch.web.fixtures import CLEARVIEW
+from tests.procurewatch.web.fixtures import CLEARVIEW, tree_of
 from tests.records import BABEL
 from tests.records import CLEARVIEW as CLEARVIEW_AWARD
 
@@ -145,3 +146,24 @@ def test_a_file_links_the_data_dictionary_with_its_coverage(client: Client) -> N
     assert dictionary["freshness"][0].startswith("USAspending: last polled without a failure 20")
     assert client.get("/search.csv.datapackage.json?rows=x").status_code == 400
     assert "link" not in client.get(f"/search.ocds.json{SEARCH}").headers
+
+
+def test_page_and_file_have_the_same_order(client: Client) -> None:
+    page, found = client.get("/search?sort=obligated"), []
+    tree = tree_of(page.content)
+    assert tree.xpath("//p[@class='sort']/a[@aria-current]/text()") == ["largest obligation"]
+    assert [href for href in tree.xpath("//link[@rel='alternate']/@href") if "sort" in href] == []
+    while True:
+        tree = tree_of(page.content)
+        found += tree.xpath("//article//span[@class='unbroken']/text()")
+        following = tree.xpath("//a[@rel='next']/@href")
+        if not following:
+            break
+        page = client.get(f"/{following[0]}")
+    rows = list(csv.DictReader(io.StringIO(client.get("/search.csv?sort=obligated").text)))
+    amounts = [Decimal(row["award_obligated_total"]) for row in rows if row["award_obligated_total"]]
+    assert amounts == sorted(amounts, reverse=True)
+    assert [row["piid"] for row in rows] == found
+    assert len(found) > 25
+    assert client.get("/search.atom?sort=obligated").content == client.get("/search.atom").content
+    assert "did you mean &#39;agency&#39;?" in client.get("/search?sort=agencey").text

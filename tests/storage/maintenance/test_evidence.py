@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import delete, select, update
 from sqlmodel import col
 
-from procurewatch.exports.about import About
 from procurewatch.exports.sqlite_file import write_sqlite
+from procurewatch.query_coverage import About
 from sources.records import Document, Problem
 from storage.database import Database, open_database
 from storage.maintenance.admin import backup, load_status, restore

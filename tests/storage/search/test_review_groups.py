@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from storage.models import StoredMatch, StoredRecord, StoredSignal
 from storage.reading.review_queue import PendingReview
-from storage.search.review_groups import group_reviews
+from storage.search.review_subjects import group_reviews
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import product
+from operator import itemgetter
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlmodel import col
 
 from sources.records import Agency, Amount, AmountMeaning, AwardCategory, Publication, PublicationKind, Recipient
 from storage.database import Database, open_database
-from storage.models import recipient_subjects, record_subject
+from storage.models import StoredRecord, recipient_subjects, record_subject
 from storage.rows import award_row
 from storage.search.facets import FacetCount, count_by_facets
-from storage.search.query import InvalidQuery, Query, read_query
+from storage.search.query import InvalidQuery, Query, Sort, read_query
 from storage.search.search import (
     count_events_since,
     count_records,
@@ -34,10 +35,10 @@ from storage.search.search import (
     record_cursor,
 )
 from storage.search.tokenize import tokenize
-from storage.tables import EventRow, SearchRow
+from storage.tables import EventRow, RecordRow, SearchRow
 from storage.writing.publication import publish_changes
 from storage.writing.reviews import Decision, ReviewDecision, save_decision
-from storage.writing.save import save_publication
+from storage.writing.save import save_award, save_publication
 from tests.postgres import fresh_database
 from tests.records import (
     BABEL,
@@ -52,7 +53,7 @@ from tests.records import (
     match,
 )
 from tests.storage.database_helpers import delete_all_rows, dump_tables, publish_all, save
-from tests.storage.fixtures import SAMPLE_PIIDS, find_piids
+from tests.storage.fixtures import SAMPLE_PIIDS, find_piids, save_sample_awards
 
 HOSTILE = [
     '"', '""', "'", "*", "a*b", "^", "foo NEAR bar", "NEAR(a b, 2)", "AND", "OR", "NOT", "a AND", "(", ")", "words:x",
@@ -246,6 +247,76 @@ def test_a_place_that_is_none_gets_one_line(sample: Database, cursor: str) -> No
                 find_events(session, Query(), 10, before=cursor)
 
 
+def sorted_by(sort: Sort, records: Sequence[StoredRecord]) -> list[StoredRecord]:
+    """Sort records, the newest signed first, without the help of the database."""
+    values: dict[Sort, Callable[[StoredRecord], Any]] = {
+        Sort.OBLIGATED: lambda record: -record.obligated if record.obligated is not None else None,
+        Sort.SEEN: lambda record: -record.first_seen.timestamp(),
+        Sort.ENDS: lambda record: record.ends,
+        Sort.AGENCY: lambda record: record.sub_agency_name or record.agency_name or None,
+        Sort.RECIPIENT: lambda record: record.recipient_name or None,
+        Sort.VENDOR: lambda record: record.matches[0].vendor_name if record.matches else None,
+    }
+    if sort not in values:
+        return list(records) if sort is Sort.DATE else list(reversed(records))
+    given = [(values[sort](record), record) for record in records]
+    first = sorted([pair for pair in given if pair[0] is not None], key=itemgetter(0))
+    return [record for _, record in (*first, *[pair for pair in given if pair[0] is None])]
+
+
+def test_pages_in_each_order_are_the_whole(database: Database) -> None:
+    save_sample_awards(database)
+    with database.writing() as session:
+        odd = replace(
+            EQUIPMENT,
+            key="CONT_AWD_X_7014_-NONE-_-NONE-",
+            piid="X",
+            obligated=None,
+            recipient=replace(EQUIPMENT.recipient, name=""),
+            awarding=Agency(code="x", name="élan; DROP TABLE ~ agency"),
+            actions=(),
+        )
+        save_award(session, odd, (), SEEN, lambda _vendors: True)
+        for piid, ends in (
+            ("X", date(2030, 1, 1)),
+            (SAMPLE_PIIDS[1], date(2030, 1, 1)),
+            (SAMPLE_PIIDS[2], SEEN.date()),
+        ):
+            session.execute(update(RecordRow).where(col(RecordRow.piid) == piid).values(ends=ends))
+    for sort in Sort:
+        query = read_query({"band": "all", "sort": sort.value})
+        with database.reading() as session:
+            found = list(find_records(session, query))
+            expected = sorted_by(sort, list(find_records(session, query.unsorted)))
+            assert [record.piid for record in found] == [record.piid for record in expected], sort
+            assert len(found) == 6
+            for size in (1, 2, 3):
+                paged, cursor = [], ""
+                while page := list(find_records(session, query, size, cursor)):
+                    paged += page
+                    cursor = record_cursor(session, query, page[-1])
+                assert paged == found, sort
+
+
+@pytest.mark.parametrize(
+    ("sort", "cursor"),
+    [
+        ("date", "5~6"),
+        ("obligated", "5"),
+        ("obligated", "5~x"),
+        ("obligated", "5~NaN"),
+        ("obligated", "5~1e999"),
+        ("seen", "5~2024-01-01T00:00:00"),
+        ("ends", "5~2024-13-01"),
+        ("agency", "5~\x00"),
+        ("vendor", "x~y"),
+    ],
+)
+def test_a_place_of_another_order_is_refused(sample: Database, sort: str, cursor: str) -> None:
+    with sample.reading() as session, pytest.raises(InvalidQuery, match="cannot be read"):
+        list(find_records(session, read_query({"sort": sort}), after=cursor))
+
+
 def test_pages_of_records_and_of_events_are_the_whole(sample: Database) -> None:
     query = read_query({"band": "all"})
     with sample.reading() as session:
@@ -253,7 +324,7 @@ def test_pages_of_records_and_of_events_are_the_whole(sample: Database) -> None:
             piids, cursor = [], ""
             while page := list(find_records(session, query, size, cursor)):
                 piids += [record.piid for record in page]
-                cursor = record_cursor(page[-1])
+                cursor = record_cursor(session, query, page[-1])
             assert piids == SAMPLE_PIIDS
             events, before = [], ""
             while batch := find_events(session, query, size, before):

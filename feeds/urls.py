@@ -16,7 +16,7 @@ from enum import StrEnum
 from urllib.parse import quote
 
 from feeds.text import clean
-from storage.models import StoredEvent, StoredRecord
+from storage.models import MatchBand, StoredEvent, StoredRecord
 
 INDEX = "index.html"
 STYLESHEET = "style.css"
@@ -193,8 +193,11 @@ def site_url(base_url: str, path: str) -> str:
 
 
 def permalink(base_url: str, event: StoredEvent) -> str:
-    """Return an entry's link: the event on its award's page, or the official page if the site's URL is not known."""
-    if not base_url:
+    """Return an entry's link: the event on its award's page.
+
+    It is the official page if the site's URL is not known, or if all matches were withdrawn, so that there is no page.
+    """
+    if not (base_url and any(match.band == MatchBand.PUBLISHED for match in event.record.matches)):
         return official_page(event.record)
     return site_url(base_url, event_path(event))
 

@@ -177,15 +177,15 @@ def preview_messages(
         if rhythm:
             found = replace(found, rhythm=_choose("--rhythm", rhythm, Rhythm))
         past = preview(session, found, app_context.settings, days)
-    for message in past.messages[:MAX_SHOWN]:
+    for message in past.shown[:MAX_SHOWN]:
         count = pluralize(len(message.events), "entry", "entries")
         console().print(plain(f"{format_time(message.when)}: {count}"))
         for event in message.events[:MAX_SHOWN]:
             console().print(plain(f"- {title_for(event)}"))
         if len(message.events) > MAX_SHOWN:
             console().print(plain(f"- and {len(message.events) - MAX_SHOWN} more"))
-    if len(past.messages) > MAX_SHOWN:
-        console().print(plain(f"and {pluralize(len(past.messages) - MAX_SHOWN, 'earlier message')}"))
+    if len(past.shown) > MAX_SHOWN:
+        console().print(plain(f"and {pluralize(len(past.shown) - MAX_SHOWN, 'earlier message')}"))
     console().print(plain(str(past)))
 
 

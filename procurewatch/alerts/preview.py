@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from feeds.text import pluralize
+from feeds.text import format_time, pluralize
 from procurewatch.alerts.schedule import next_after
 from procurewatch.settings import Settings
 from storage.alerts.due import past_events
@@ -23,7 +23,7 @@ SAME_POLL = timedelta(minutes=5)  # events first seen so close together would ha
 
 @dataclass(frozen=True, slots=True)
 class PastMessage:
-    """A message that would have been sent at a time (UTC), with its events, newest first."""
+    """A message that would have been, or will be, sent at a time (UTC), with its events, newest first."""
 
     when: datetime
     events: tuple[StoredEvent, ...]
@@ -31,13 +31,25 @@ class PastMessage:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The messages of a number of days, newest first."""
+    """The messages of a number of days, newest first, and what the coming digest would have so far."""
 
     days: int
     messages: tuple[PastMessage, ...]
+    coming: PastMessage | None = None
+
+    @property
+    def shown(self) -> tuple[PastMessage, ...]:
+        """All messages, the coming one first."""
+        return (self.coming, *self.messages) if self.coming else self.messages
 
     def __str__(self) -> str:
-        """Return how often there would have been a message, as a sentence."""
+        """Return how often there would have been a message, in sentences."""
+        if not self.coming:
+            return self._past()
+        entries = pluralize(len(self.coming.events), "entry", "entries")
+        return f"{self._past()} The next message, of {format_time(self.coming.when)}, would have {entries} so far."
+
+    def _past(self) -> str:
         if not self.messages:
             return f"In the last {self.days} days, it would have sent nothing."
         count, events = len(self.messages), sum(len(message.events) for message in self.messages)
@@ -56,9 +68,10 @@ def preview(session: Session, subscription: Subscription, settings: Settings, da
     digests: dict[datetime, list[StoredEvent]] = {}
     for event in events:
         when = next_after(subscription.rhythm, event.first_seen, settings.alert_hour, settings.alert_time_zone)
-        if when <= now:
-            digests.setdefault(when.astimezone(UTC), []).append(event)
-    return Preview(days, tuple(PastMessage(when, tuple(found)) for when, found in digests.items()))
+        digests.setdefault(when.astimezone(UTC), []).append(event)
+    messages = [PastMessage(when, tuple(found)) for when, found in digests.items()]
+    coming = next((message for message in messages if message.when > now), None)
+    return Preview(days, tuple(message for message in messages if message.when <= now), coming)
 
 
 def _at_once(events: Sequence[StoredEvent]) -> Iterator[PastMessage]:

@@ -29,7 +29,6 @@ from procurewatch.web.routes.expiring import expiring_page
 from procurewatch.web.routes.home import feed_list_page, home_page
 from procurewatch.web.routes.site_files import BUILT, site_file
 from procurewatch.web.routes.subjects import subject_page
-from storage.models import StoredEvent
 from storage.reading.records import record_by_key
 from storage.reading.source_health import load_health
 from storage.search.feed_pages import feed_events
@@ -100,12 +99,7 @@ def _feeds(context: WebContext, session: Session, inputs: SiteInputs) -> Iterato
 
 
 def _feed(context: WebContext, session: Session, feed: NamedFeed, fmt: FeedFormat, now: datetime) -> bytes:
-    published = context.published.get(session)
-
-    def link(event: StoredEvent) -> str:
-        return urls.permalink(context.base_url if event.record.key in published else "", event)
-
-    settings = context.app.settings
+    settings, link = context.app.settings, partial(urls.permalink, context.base_url)
     events = feed_events(session, feed.query, settings.feed_entries, now)
     site = SiteFeeds(base_url=context.base_url, hub=settings.websub_hub)
     return site.feed(feed_row(feed.kind, feed.slug, feed.title), fmt, [entry_for(event, link) for event in events])

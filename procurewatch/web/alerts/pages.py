@@ -229,10 +229,10 @@ def _newest_mail(context: WebContext, number: int) -> str:
     """Return the newest message of an alert's preview as a mail. Raises `RequestRejected` (404) if there is none."""
     with context.database.reading() as session:
         found = _load(session, number)
-        past = preview(session, found, context.app.settings).messages
+        past = preview(session, found, context.app.settings).shown
         if not past:
             raise RequestRejected(404, "There would have been no message.")
-        events, until = past[0].events, past[0].when
+        events, until = past[0].events, min(past[0].when, server_time(session))
         since = min(event.first_seen for event in events)
         return make_message(context.app, session, found, events, key="preview", since=since, until=until).html
 

@@ -61,7 +61,7 @@ def preview_view(past: Preview) -> PreviewView:
     """Return a preview with its newest messages."""
     lines = tuple(
         PreviewLine(message.when, len(message.events), tuple(map(title_for, message.events[:MAX_TITLES])))
-        for message in past.messages[:MAX_MESSAGES]
+        for message in past.shown[:MAX_MESSAGES]
     )
     return PreviewView(str(past), lines)
 

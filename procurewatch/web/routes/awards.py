@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -24,7 +25,7 @@ from procurewatch.web.routes.feeds import FEED_HEADERS, MAX_AGE_SECONDS
 from procurewatch.web.security.login import Reviewer
 from sources.registry import publisher_of, sources_listing
 from storage.alerts.due import award_events
-from storage.models import AWARDS, StoredEvent, StoredRecord
+from storage.models import AWARDS, StoredRecord
 from storage.reading.records import actions_of, evidence_of, load_payload, record_by_key, records_by_key
 from storage.reading.source_records import load_source_records
 from storage.reading.summaries import orders_under, published_among
@@ -106,13 +107,8 @@ def award_page(context: WebContext, session: Session, page: RecordPage, reviewer
 
 def award_feed(context: WebContext, session: Session, award: StoredRecord, fmt: FeedFormat) -> bytes:
     """Return the feed of one record: its events, and those of the publications that are linked with it."""
-    events = award_events(session, award.key, MAX_ENTRIES)
-    published = published_among(session, [event.record.key for event in events])
-
-    def link(event: StoredEvent) -> str:
-        return urls.permalink(context.base_url if event.record.key in published else "", event)
-
-    entries = [entry_for(event, link) for event in events]
+    link = partial(urls.permalink, context.base_url)
+    entries = [entry_for(event, link) for event in award_events(session, award.key, MAX_ENTRIES)]
     return SiteFeeds(base_url=context.base_url).record_feed(own_feed(award), fmt, entries, urls.official_page(award))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -162,7 +163,7 @@ class FeedService:
             events = archived_events(session, feed.query, feed.page)
         else:
             raise NoSuchPage
-        entries = [entry_for(event, lambda it: permalink(self._context.base_url, it)) for event in events]
+        entries = [entry_for(event, partial(permalink, self._context.base_url)) for event in events]
         meta = self._meta(self._context.feeds.get(session), feed, older)
         return body_of(write_feed(feed.fmt, meta, entries), changed)
 

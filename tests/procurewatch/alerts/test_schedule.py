@@ -7,13 +7,14 @@ from decimal import Decimal
 
 import pytest
 
+from feeds.text import format_time
 from procurewatch.alerts.preview import Preview, preview
 from procurewatch.alerts.schedule import next_after
 from procurewatch.settings import Settings
 from storage.alerts.models import Rhythm
 from storage.database import Database
 from tests.procurewatch.alerts.receiver import add_alert
-from tests.records import BABEL, CLEARVIEW_AT_FIRST, CLEARVIEW_FORENSIC, EQUIPMENT, match
+from tests.records import BABEL, CLEARVIEW_AT_FIRST, CLEARVIEW_FORENSIC, COURT_REPORTER, EQUIPMENT, match
 from tests.storage.database_helpers import save
 
 NEW_YORK = "America/New_York"
@@ -72,5 +73,12 @@ def test_a_preview_has_the_messages_that_would_have_been_sent(database: Database
     assert [message.when for message in daily.messages] == [midnight - timedelta(days=1, hours=17)]
     assert str(daily) == "In the last 90 days, it would have sent 1 message with 2 entries."
     assert len(past(database, Rhythm.AT_ONCE, days=1000).messages) == 3
-    nothing = past(database, Rhythm.DAILY, vendor="nuix")
+    save(database, COURT_REPORTER, match(COURT_REPORTER, "nuix"), now=datetime.now(UTC) - timedelta(seconds=1))
+    new = past(database, Rhythm.MONTHLY, vendor="nuix")
+    assert new.messages == ()
+    assert new.coming is not None
+    assert new.shown == (new.coming,)
+    assert new.coming.when > datetime.now(UTC)
+    assert str(new).endswith(f" The next message, of {format_time(new.coming.when)}, would have 1 entry so far.")
+    nothing = past(database, Rhythm.DAILY, vendor="cellebrite")
     assert str(nothing) == "In the last 90 days, it would have sent nothing."

@@ -28,6 +28,7 @@ from storage.writing.save import save_publication
 from tests.feeds.formats.feed_rules import check_atom, check_json_feed, check_rss
 from tests.procurewatch.site import served
 from tests.records import BABEL, CLEARVIEW, acted, match
+from tests.storage.alerts.helpers import reject
 from tests.storage.database_helpers import publish_all, save
 
 NOW = datetime.now(UTC)
@@ -273,6 +274,21 @@ def test_an_award_has_a_feed_of_its_own(database: Database, tmp_path: Path) -> N
     assert feed.title == f"Procurewatch: award {CLEARVIEW.piid}, CLEARVIEW AI, INC."
     assert feed.link == f"{base}{path}.html"
     assert not [link for link in feed.links if link.rel == "hub"], "the hub is not notified of this feed"
+
+
+def test_every_entry_links_to_a_page_that_exists(database: Database, tmp_path: Path) -> None:
+    """Also that of an award whose only match was withdrawn: it has no page any more."""
+    with serve(database, tmp_path) as client:
+        fill(database, actions=2)
+        reject(database, CLEARVIEW.key, NOW)
+        answers = {path: client.get(path).json() for path in ("/all.json", "/search.json", "/api/v1/events")}
+        links = {item["url"] for path in ("/all.json", "/search.json") for item in answers[path]["items"]}
+        links |= {event["page"] for event in answers["/api/v1/events"]["events"]}
+        base = str(client.base_url)
+        [official] = [link for link in links if not link.startswith(base)]
+        assert official == CLEARVIEW.url
+        own = {link.partition("#")[0] for link in links - {official}}
+        assert {client.get(link).status_code for link in own} == {200}
 
 
 def test_the_feed_of_an_award_moves_with_its_key(database: Database, tmp_path: Path) -> None:

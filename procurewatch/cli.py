@@ -38,6 +38,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Read": {
         "search": ("commands.search:search", "List stored records, newest first"),
         "show": ("commands.search:show", "Show one award: actions, matches, evidence"),
+        "compare": ("totals.command:compare", "Add up obligations by agency, year, vendor ..."),
         "export": ("commands.export:export", "Export as CSV, JSON, Parquet, SQLite or OCDS"),
         "pack": ("commands.export:pack", "Pack records with evidence for a story"),
         "cite": ("commands.cite:cite", "Cite an award or event"),

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from feeds import urls
-from feeds.pages.compare import ComparePage, render_compare, title_of
+from feeds.pages.compare import ComparePage, render_compare
 from feeds.text import clean
 from procurewatch.exports.csv_json import csv_bytes
+from procurewatch.totals.rows import COLUMNS, table_rows
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import HTML, ErrorResponse, body_of, page_response
-from storage.reading.export_rows import Row
 from storage.search.query import InvalidQuery, Query
-from storage.search.spending import Dimension, SpendingTable, Total, read_table, spending
+from storage.search.spending import Dimension, read_table, spending
 
 CSV = "text/csv; charset=utf-8; header=present"
-COLUMNS = ("row", "row_name", "column", "column_name", "obligated", "actions", "awards", "is_total")
 Table = tuple[Query, Dimension, Dimension | None]
 
 
@@ -83,25 +80,3 @@ def compare_page(context: WebContext, session: Session, asked: Table, *, problem
         problem=problem,
     )
     return render_compare(context.page_context(), page)
-
-
-def table_rows(
-    table: SpendingTable, rows: Dimension, columns: Dimension | None, names: Mapping[str, str]
-) -> Iterator[Row]:
-    """Yield the rows of a table as a file: each cell, then the totals of rows and columns, and the grand total last."""
-    row_names = {row.code: title_of(rows, row, names) for row in table.rows}
-    column_names = {column.code: title_of(columns, column, names) for column in table.columns} if columns else {}
-    for row in table.rows:
-        for column in table.columns:
-            if total := table.cells.get((row.code, column.code)):
-                place = (row.code, row_names[row.code], column.code, column_names[column.code])
-                yield _file_row(*place, total, is_total=False)
-        yield _file_row(row.code, row_names[row.code], "", "", row.total, is_total=bool(columns))
-    for column in table.columns:
-        yield _file_row("", "", column.code, column_names[column.code], column.total, is_total=True)
-    yield _file_row("", "", "", "", table.total, is_total=True)
-
-
-def _file_row(row: str, row_name: str, column: str, column_name: str, total: Total, *, is_total: bool) -> Row:
-    values = (row, row_name, column, column_name, total.dollars, total.actions, total.awards)
-    return dict(zip(COLUMNS, (*values, "yes" if is_total else "no"), strict=True))

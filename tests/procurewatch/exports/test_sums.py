@@ -13,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -32,6 +33,7 @@ from storage.search.query import read_query
 from storage.search.search import find_records
 from storage.search.spending import Dimension
 from storage.writing.save import save_removal
+from tests.commands import run
 from tests.procurewatch.site import served
 from tests.records import SEEN, match
 from tests.storage.database_helpers import publish_all, save
@@ -444,6 +446,23 @@ def test_comparisons_add_up(desk: Desk, rows: str, question: Question) -> None:
     assert in_file == in_api == compared(question)[rows]
     total = truth(question)["total"][""]
     assert (Decimal(table[-1]["obligated"]), Decimal(answer["total"]["dollars"])) == (total, total)
+
+
+def test_the_command_compares_as_the_page_does(desk: Desk, tmp_path: Path) -> None:
+    url = desk.database.engine.url.render_as_string()
+    asked = "rows=agency&columns=vendor&since=2021-10-01"
+    options = ("--since", "2021-10-01", "--rows", "agency", "--columns", "vendor")
+    as_csv = run(tmp_path, "--database-url", url, "compare", *options, "--format", "csv", "-o", str(tmp_path / "x.csv"))
+    assert (as_csv.returncode, as_csv.stdout) == (0, "")
+    assert "counts in full in both" in as_csv.stderr
+    assert "No period has been read completely" in as_csv.stderr
+    assert (tmp_path / "x.csv").read_bytes() == desk.site.get(f"/compare.csv?{asked}").content
+    shown = run(tmp_path, "--database-url", url, "compare", f"https://example.org/compare?{asked}")
+    total = truth(Question("", lambda action: action.day >= date(2021, 10, 1)))["total"][""]
+    (last,) = [line for line in shown.stdout.splitlines() if line.startswith("│ Total")]
+    assert last.split("│")[-2].strip() == f"${total:,.2f}"
+    refused = run(tmp_path, "--database-url", url, "compare", "--rows", "year", "--columns", "year")
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
 
 
 def test_records_of_the_api_add_up(desk: Desk) -> None:

@@ -16,7 +16,9 @@ from procurewatch.cli import SECTIONS
 
 _FORKING = multiprocessing.get_context("forkserver")
 COMMANDS = sorted({f"procurewatch.{name.partition(':')[0]}" for part in SECTIONS.values() for name, _ in part.values()})
-_FORKING.set_forkserver_preload(["procurewatch.failures", *COMMANDS, "procurewatch.web.app", "uvicorn"])
+_FORKING.set_forkserver_preload(
+    ["procurewatch.failures", *COMMANDS, "procurewatch.web.app", "uvicorn", "tests.preloaded"]
+)
 
 
 class Process:

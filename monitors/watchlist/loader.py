@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -60,15 +61,22 @@ def load_watchlist(*extra: Path) -> Watchlist:
 
 def read_entries(*extra: Path, categories: Mapping[str, str]) -> Entries:
     """Return id -> (entry, its place) of the shipped and the user's own files; two vendors may still share a name."""
+    entries = dict(_shipped_entries())
+    for path in extra:
+        entries |= {vendor.id: (vendor, place) for vendor, place in read_file(path, categories)}
+    return entries
+
+
+@cache
+def _shipped_entries() -> Mapping[str, tuple[Vendor, Place]]:
+    """Return the entries of the shipped files, which do not change while the program runs."""
     entries: Entries = {}
     for file in sorted(_shipped().iterdir(), key=lambda file: file.name):
         if file.name.endswith(".yaml") and file.name != "categories.yaml":
-            for vendor, place in read_file(file, categories):
+            for vendor, place in read_file(file, read_categories()):
                 if vendor.id in entries:
                     raise place.error(f"id is already used in {entries[vendor.id][1].file}")
                 entries[vendor.id] = (vendor, place)
-    for path in extra:
-        entries |= {vendor.id: (vendor, place) for vendor, place in read_file(path, categories)}
     return entries
 
 
@@ -87,6 +95,7 @@ def _shipped() -> Traversable:
     return resources.files("monitors") / "vendors"
 
 
+@cache
 def read_categories() -> dict[str, str]:
     """Return the technology categories, slug -> title, in the order of their file."""
     file = _shipped() / "categories.yaml"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 
 from sources.words import GENERIC_WORDS, LEGAL_FORMS
@@ -34,25 +35,31 @@ def is_same_name(found: str, name: str) -> bool:
     Words that a branch adds (USA, FEDERAL, SOLUTIONS) may follow. `found` may hold several names (DBA, brackets, an
     acronym and a dash); one of them is enough.
     """
-    wanted = _words(name)
-    while len(wanted) > 1 and wanted[-1] in _FORM_WORDS:
-        wanted = wanted[:-1]
-    return bool(wanted) and any(_is(words, "".join(wanted)) for words in _names_in(found))
-
-
-def _is(words: tuple[str, ...], wanted: str) -> bool:
-    for size in range(len(words), 0, -1):
-        if "".join(words[:size]) == wanted:
-            return True
-        if words[size - 1] not in _ADDED_WORDS:
-            return False
-    return False
+    wanted = _without_form(name)
+    return bool(wanted) and wanted in _names_in(found)
 
 
 @lru_cache(maxsize=CACHED_NAMES)
-def _names_in(found: str) -> tuple[tuple[str, ...], ...]:
+def _without_form(name: str) -> str:
+    words = _words(name)
+    while len(words) > 1 and words[-1] in _FORM_WORDS:
+        words = words[:-1]
+    return "".join(words)
+
+
+@lru_cache(maxsize=CACHED_NAMES)
+def _names_in(found: str) -> frozenset[str]:
+    """Return the names that a recipient's name holds, each with and without its added words, without spaces."""
     pieces = _OTHER_NAME.split(found.upper())
-    return tuple(_words(piece) for piece in (*pieces, *(_ACRONYM.sub("", piece, count=1) for piece in pieces)))
+    names = [_words(piece) for piece in (*pieces, *(_ACRONYM.sub("", piece, count=1) for piece in pieces))]
+    return frozenset(name for words in names for name in _beginnings(words))
+
+
+def _beginnings(words: tuple[str, ...]) -> Iterator[str]:
+    for size in range(len(words), 0, -1):
+        yield "".join(words[:size])
+        if words[size - 1] not in _ADDED_WORDS:
+            return
 
 
 @lru_cache(maxsize=CACHED_NAMES)

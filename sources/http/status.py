@@ -78,7 +78,7 @@ def raise_for_status(
         RetryableError: a retry may succeed.
         SourceError: no retry can succeed, or it would have to wait longer than `max_retry_after` seconds.
     """
-    status, came_back = response.status, response.came_back
+    status, moved = response.status, ""
     if status in RETRY_STATUSES:
         raise _retryable(response, max_retry_after)
     kind: type[SourceError] | None = None
@@ -89,8 +89,9 @@ def raise_for_status(
     elif status >= 400 and not (status == 404 and allow_404 and not response.is_empty):
         kind = Refused
     elif 300 <= status < 400:
-        kind, came_back = SourceChanged, f"HTTP {status}: moved to {response.headers.get('location', 'nowhere')}"
+        kind, moved = SourceChanged, f"HTTP {status}: moved to {response.headers.get('location', 'nowhere')}"
     if kind:
+        came_back = moved or response.came_back
         raise kind(response.source, response.request, came_back, status=status, body_was_empty=response.is_empty)
     if response.is_empty and status not in empty_statuses:
         reason = f"HTTP {status} with an empty body"

@@ -22,6 +22,7 @@ from storage.concerned import is_concerned
 from storage.errors import describe_error, first_database_error, is_database_failure, storable_text
 from storage.models import UNDECIDED, EventKind, MatchBand, record_subject
 from storage.payloads import new_payload
+from storage.reading.records import BATCH_SIZE
 from storage.reading.source_records import load_statements, source_record_rows
 from storage.rows import award_row, publication_row, update_row
 from storage.tables import (
@@ -389,7 +390,11 @@ def save_evidence(session: Session, source: str, record_key: str, documents: Seq
         sha256 = document.sha256
         stored = session.get(PayloadRow, sha256)
         if stored is None or not stored.body:  # or its bytes were removed
-            session.merge(new_payload(session, sha256, document.content_type, document.body))
+            payload = new_payload(session, sha256, document.content_type, document.body)
+            if stored is None:
+                session.add(payload)
+            else:
+                session.merge(payload)
             session.flush()
         if session.get(EvidenceRow, (record_key, sha256, document.url)) is None:
             row = EvidenceRow(
@@ -574,7 +579,11 @@ def _update_record(row: RecordRow, fields: Mapping[str, Any], now: datetime) -> 
 
 def _close_quarantine(session: Session, source: str, keys: Iterable[str], now: datetime) -> None:
     """Mark what was quarantined under these keys as resolved."""
-    for key in keys:
-        row = session.get(QuarantineRow, (source, key))
-        if row is not None and row.resolved_at is None:
+    quarantined = select(QuarantineRow).where(
+        col(QuarantineRow.source) == source, col(QuarantineRow.resolved_at).is_(None)
+    )
+    wanted = list(keys)
+    for first in range(0, len(wanted), BATCH_SIZE):
+        some = wanted[first : first + BATCH_SIZE]
+        for row in session.scalars(quarantined.where(col(QuarantineRow.record_key).in_(some))):
             row.resolved_at = now

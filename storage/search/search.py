@@ -46,6 +46,7 @@ from storage.search.ordering import BAD_CURSOR, bytewise, order_of
 from storage.search.query import BandFilter, InvalidQuery, Query
 from storage.tables import EventRow, MatchRow, RecordRow, SearchRow
 
+SORTED_AT_ONCE = 20_000  # keys of an order without an index: each page sorts all that a query finds
 event_signed = func.coalesce(col(EventRow.signed), date.min)  # to order events by
 
 
@@ -67,14 +68,17 @@ def find_records(session: Session, query: Query, limit: int | None = None, after
     ).where(*record_conditions(query, dialect))
     left = limit
     while left is None or left > 0:
-        wanted = BATCH_SIZE if left is None else min(BATCH_SIZE, left)
+        size = BATCH_SIZE if order.read is None else SORTED_AT_ONCE
+        wanted = size if left is None else min(size, left)
         page = found if last is None else found.where(order.is_after(*last))
         rows = session.execute(page.order_by(*order.columns).limit(wanted)).all()
-        records = records_by_key(session, [key for key, *_ in rows])
-        yield from records
+        for first in range(0, len(rows), BATCH_SIZE):
+            records = records_by_key(session, [key for key, *_ in rows[first : first + BATCH_SIZE]])
+            left = None if left is None else left - len(records)
+            yield from records
         if len(rows) < wanted:
             return
-        last, left = (rows[-1][1], rows[-1][2]), None if left is None else left - len(records)
+        last = rows[-1][1], rows[-1][2]
 
 
 def count_records(session: Session, query: Query) -> int:

@@ -45,6 +45,7 @@ class ComparePage:
     """A table of totals and its address. `names` are titles of vendors, technologies and agencies by id or code.
 
     `categories` are the technologies to choose from, by id. `problem` says why there is no table.
+    `coverage` says which contracts were read completely, in sentences: what the totals can lack.
     """
 
     query: Query
@@ -54,6 +55,7 @@ class ComparePage:
     names: Mapping[str, str]
     categories: Mapping[str, str]
     problem: str = ""
+    coverage: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ Texts are as their source wrote them, without control characters. "" stands for 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -296,6 +296,9 @@ class Spending(ApiModel):
     cells: list[SpendingCell] = Field(description="without empty ones")
     rows_overlap: bool = Field(description="whether an action is in several rows")
     columns_overlap: bool = Field(description="whether an action is in several columns")
+    coverage: list[str] = Field(
+        description="which contracts were read completely, in sentences: what the totals can lack"
+    )
 
 
 class Incident(ApiModel):
@@ -337,8 +340,8 @@ def record_values(record: StoredRecord, base_url: str) -> dict[str, Any]:
     return {**facts, "page": page, "official_page": urls.official_page(record), "matches": published_matches(record)}
 
 
-def spending_of(table: SpendingTable) -> Spending:
-    """Return the JSON of a table of totals."""
+def spending_of(table: SpendingTable, coverage: Sequence[str]) -> Spending:
+    """Return the JSON of a table of totals; `coverage` says what they can lack, in sentences."""
 
     def headings(of: Iterable[Heading]) -> list[SpendingHeading]:
         return [SpendingHeading(code=each.code, name=each.name, **asdict(each.total)) for each in of]
@@ -353,6 +356,7 @@ def spending_of(table: SpendingTable) -> Spending:
         ],
         rows_overlap=table.rows_overlap,
         columns_overlap=table.columns_overlap,
+        coverage=list(coverage),
     )
 
 

@@ -67,7 +67,7 @@ def compare(  # noqa: PLR0917  options are given by name
     content = (
         csv_bytes(COLUMNS, table_rows(totals, by_row, by_column, names))
         if form is TableFormat.CSV
-        else [spending_of(totals).model_dump_json(indent=1).encode(), b"\n"]
+        else [spending_of(totals, notes[1:]).model_dump_json(indent=1).encode(), b"\n"]
     )
     with whole_output(output) as out:
         out.writelines(content)

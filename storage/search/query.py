@@ -391,7 +391,8 @@ def _parse_id(name: str, value: str) -> str:
     return value
 
 
-def _parse_choice(parameter: str, value: str, known: Iterable[str]) -> str:
+def parse_choice(parameter: str, value: str, known: Iterable[str]) -> str:
+    """Return a value in lower case. Raises `InvalidQuery` with the nearest if it is not known."""
     known = list(known)
     if value.lower() not in known:
         raise InvalidQuery(_unknown(parameter, value, known))
@@ -440,8 +441,8 @@ PARSERS: Mapping[str, Callable[[str, str], object]] = {
     "agency": _parse_words,
     "office": _parse_words,
     "source": _parse_id,
-    "kind": lambda name, value: _parse_choice(name, value, KINDS),
-    "event": lambda name, value: EventKind(_parse_choice(name, value, [kind.value for kind in EventKind])),
+    "kind": lambda name, value: parse_choice(name, value, KINDS),
+    "event": lambda name, value: EventKind(parse_choice(name, value, [kind.value for kind in EventKind])),
     "since": _parse_date,
     "until": _parse_date,
     "fiscal_year": _parse_year,
@@ -456,12 +457,12 @@ PARSERS: Mapping[str, Callable[[str, str], object]] = {
     "state": _parse_code,
     "psc": _parse_code,
     "naics": _parse_code,
-    "competition": lambda name, value: Competition(_parse_choice(name, value, [each.value for each in Competition])),
+    "competition": lambda name, value: Competition(parse_choice(name, value, [each.value for each in Competition])),
     "set_aside": _parse_words,
     "pricing": _parse_words,
-    "band": lambda name, value: BandFilter(_parse_choice(name, value, [band.value for band in BandFilter])),
-    "decision": lambda name, value: _parse_choice(name, value, DECISIONS),
-    "sort": lambda name, value: Sort(_parse_choice(name, value, [each.value for each in Sort])),
+    "band": lambda name, value: BandFilter(parse_choice(name, value, [band.value for band in BandFilter])),
+    "decision": lambda name, value: parse_choice(name, value, DECISIONS),
+    "sort": lambda name, value: Sort(parse_choice(name, value, [each.value for each in Sort])),
 }
 SINGLE = frozenset(
     {"since", "until", "seen_since", "seen_until", "ends_since", "ends_until", "min_amount", "max_amount"}

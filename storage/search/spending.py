@@ -42,7 +42,7 @@ from storage.rows import view_of
 from storage.search.filters import action_filter, agency_code_filter, match_filter
 from storage.search.full_text import Condition, Dialect, is_agency_code
 from storage.search.index import ALL_YEARS
-from storage.search.query import BandFilter, InvalidQuery, Query, read_query
+from storage.search.query import BandFilter, InvalidQuery, Query, parse_choice, read_query
 from storage.search.search import dialect_of, record_conditions
 from storage.tables import ActionRow, MatchRow, RecordRow, SearchRow, SpendingRow
 
@@ -173,10 +173,11 @@ def read_table(params: Iterable[tuple[str, str]]) -> tuple[Query, Dimension, Dim
         InvalidQuery: a parameter is mistyped or invalid, or the dimensions do not go together.
     """
     pairs = list(params)
-    given = {name: value.strip().lower() for name, value in pairs if name in TABLE_PARAMETERS and value.strip()}
-    for name, value in given.items():
-        if value not in set(Dimension):
-            raise InvalidQuery(f"{name} is none of {', '.join(Dimension)}")
+    given = {
+        name: parse_choice(name, value.strip(), [each.value for each in Dimension])
+        for name, value in pairs
+        if name in TABLE_PARAMETERS and value.strip()
+    }
     rows = Dimension(given.get("rows", Dimension.CATEGORY))
     columns = Dimension(given["columns"]) if "columns" in given else None if "rows" in given else Dimension.YEAR
     if rows == columns or {rows, columns} == {Dimension.VENDOR, Dimension.TOPIC}:

@@ -219,7 +219,8 @@ def _spending(context: WebContext, request: Request) -> Response:
         raise Forbidden(PUBLIC_ONLY)
     with context.database.reading() as session:
         table = spending(session, query, rows, columns)
-    return _model_response(request, spending_of(table))
+        coverage = coverage_notes(session, context.app.watchlist, query)
+    return _model_response(request, spending_of(table, coverage))
 
 
 def _events(context: WebContext, request: Request) -> Response:

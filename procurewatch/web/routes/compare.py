@@ -9,6 +9,7 @@ from feeds import urls
 from feeds.pages.compare import ComparePage, render_compare
 from feeds.text import clean
 from procurewatch.exports.csv_json import csv_bytes
+from procurewatch.query_coverage import coverage_notes
 from procurewatch.totals.rows import COLUMNS, table_rows
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import HTML, ErrorResponse, body_of, page_response
@@ -78,5 +79,6 @@ def compare_page(context: WebContext, session: Session, asked: Table, *, problem
             slug: watchlist.categories.get(slug, slug) for slug in sorted({each.category for each in watchlist.vendors})
         },
         problem=problem,
+        coverage=() if problem else tuple(coverage_notes(session, watchlist, query)),
     )
     return render_compare(context.page_context(), page)

@@ -34,7 +34,7 @@ from procurewatch.web.security.guard import RequestRejected
 from storage.models import StoredRecord
 from storage.reading.export_rows import RowType, with_bands
 from storage.reading.records import actions_of, record_by_key
-from storage.search.query import InvalidQuery, Query
+from storage.search.query import InvalidQuery, Query, parse_choice
 from storage.search.search import count_records, find_records
 from storage.search.spending import awards_query
 
@@ -252,9 +252,7 @@ def _foia_letter(context: WebContext) -> Callable[[str, Request], Response]:
 def _row_type(request: Request) -> RowType:
     """Return what a row of an export is. Raises `InvalidQuery`."""
     given = request.query_params.get("rows", RowType.RECORDS)
-    if given not in set(RowType):
-        raise InvalidQuery(f"rows is none of {', '.join(RowType)}")
-    return RowType(given)
+    return RowType(parse_choice("rows", given, [each.value for each in RowType]))
 
 
 def _public_query(request: Request) -> Query:

@@ -98,7 +98,8 @@ def test_the_exports_of_the_same_search_add_up_to_the_same(site: httpx.Client) -
 @pytest.mark.parametrize(
     ("asked", "complaint"),
     [
-        ("rows=x", "rows is none of agency, year, vendor, topic, category, recipient"),
+        ("rows=x", "unknown rows 'x'; there are agency, year, vendor, topic, category, recipient"),
+        ("rows=agncy", "did you mean 'agency'?"),
         ("rows=year&columns=year", "rows=year and columns=year do not go together"),
         ("rows=vendor&columns=topic", "do not go together"),
         ("fiscal_year=soon", "is not a fiscal year"),
@@ -121,3 +122,6 @@ def test_a_table_that_finds_nothing_says_so(site: httpx.Client) -> None:
     page = site.get("/compare?vendor=clearview-ai&fiscal_year=1999&rows=agency")
     assert page.status_code == 200
     assert "No contract actions match" in page.text
+    read = "No period has been read completely, so contracts may be missing."
+    assert read in page.text
+    assert read in site.get("/api/v1/spending?vendor=clearview-ai&fiscal_year=1999&rows=agency").json()["coverage"]

@@ -74,7 +74,9 @@ def announce(
         now = server_time(session)
         notified = load_checkpoint(session, NAME, NOTIFIED)
     since = datetime.fromisoformat(notified) if notified else now - KEPT_IN_FEED
-    paths = feeds_with_new_entries(database, min(since, now), min_change)
+    if since > now:  # noted under a wrong clock
+        since = now - KEPT_IN_FEED
+    paths = feeds_with_new_entries(database, since, min_change)
     if not paths or not ping(hub, [site_url(base_url, path) for path in paths], contact, sleep):
         return False
     with database.writing() as session:

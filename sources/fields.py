@@ -16,6 +16,7 @@ from sources.errors import SourceChanged, excerpt
 from sources.records import Document, InvalidRecord, Payload, Problem, count, dollars
 
 MAX_IDENTIFIER_LENGTH = 200
+FIRST_DEADLINE, LAST_DEADLINE = 1970, 2100  # years
 _REFERENCE = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#[0-9]{1,6}|#x[0-9a-f]{1,5});", re.IGNORECASE)
 
 Fields = Mapping[str, object]
@@ -91,6 +92,11 @@ def read_date(fields: Fields, name: str) -> date | None:
         return date.fromisoformat(value[:10]) if value else None
     except ValueError as error:
         raise InvalidRecord(f"{name} is not a date: {value[:40]!r}") from error
+
+
+def is_possible_deadline(day: date) -> bool:
+    """Return whether responses can be due on a day. 0001-01-01 and 9999-12-31 are placeholders for "none"."""
+    return FIRST_DEADLINE <= day.year <= LAST_DEADLINE
 
 
 def read_dollars(fields: Fields, name: str) -> Decimal | None:

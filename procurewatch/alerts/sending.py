@@ -25,10 +25,16 @@ from procurewatch.alerts.schedule import next_time
 from procurewatch.alerts.until_stop import Stopped, call_until_stopped
 from procurewatch.context import AppContext
 from procurewatch.logs import DEBUG_LOG
-from storage.alerts.deliveries import begin_attempt, end_attempt, pending_deliveries, queue_delivery
+from storage.alerts.deliveries import MAX_WAIT, begin_attempt, end_attempt, pending_deliveries, queue_delivery
 from storage.alerts.due import GRACE, due_events, events_of_delivery, newest_events
 from storage.alerts.models import ChannelKind, Delivery, DeliveryState, Rhythm, Subscription, SubscriptionState
-from storage.alerts.subscriptions import disable_subscription, list_subscriptions, load_subscription, move_position
+from storage.alerts.subscriptions import (
+    disable_subscription,
+    list_subscriptions,
+    load_subscription,
+    looked_until,
+    move_position,
+)
 from storage.claims import AlreadyClaimed, ClaimLost
 from storage.database import server_time
 from storage.errors import describe_error, left_out
@@ -120,18 +126,19 @@ def _queue(app_context: AppContext, subscription: Subscription) -> None:
     settings, database = app_context.settings, app_context.database
     with database.reading() as session:
         now = server_time(session)
-        due = next_time(subscription, settings.alert_hour, settings.alert_time_zone)
+        looked = looked_until(subscription, now)
+        due = next_time(looked, settings.alert_hour, settings.alert_time_zone)
         if subscription.state(now) is not SubscriptionState.ACTIVE or due > now:
             return
-        found = due_events(session, subscription, settings.feed_min_change)
-    if not found and subscription.rhythm is Rhythm.AT_ONCE and now - subscription.position < GRACE:
+        found = due_events(session, looked, settings.feed_min_change)
+    if not found and subscription.rhythm is Rhythm.AT_ONCE and timedelta(0) <= now - subscription.position < GRACE:
         return  # else every look at every subscription would write
     with database.writing() as session:
         present = load_subscription(session, subscription.id)
         if present != subscription:
             return  # somebody has changed it: the next pass looks again
         for part in _parts(subscription, found):
-            queue_delivery(session, subscription.id, part, since=subscription.position, until=now, now=now)
+            queue_delivery(session, subscription.id, part, since=looked.position, until=now, now=now)
         move_position(session, subscription.id, now)
 
 
@@ -263,4 +270,4 @@ def _backoff(delivery: Delivery) -> timedelta:
 
 def _later(delivery: Delivery, retry_after: timedelta) -> timedelta:
     """Return how long to wait if the receiver asks for a time: at least our own, at most a day."""
-    return max(_backoff(delivery), min(retry_after, BACKOFF[-1]))
+    return max(_backoff(delivery), min(retry_after, MAX_WAIT))

@@ -20,7 +20,17 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from sources.errors import SourceChanged
-from sources.fields import Fields, read_count, read_date, read_json, read_objects, read_text, read_texts, unreadable
+from sources.fields import (
+    Fields,
+    is_possible_deadline,
+    read_count,
+    read_date,
+    read_json,
+    read_objects,
+    read_text,
+    read_texts,
+    unreadable,
+)
 from sources.records import (
     Agency,
     Attachment,
@@ -209,7 +219,7 @@ def _published(record: Publication, row: Fields, pdf: str) -> Publication:
     published, closes = read_date(row, "publication_date"), read_date(row, "comments_close_on")
     if published is None:
         raise InvalidRecord("publication_date is missing")
-    is_open = closes is not None and closes >= published
+    is_open = closes is not None and closes >= published and is_possible_deadline(closes)
     corrected = _text(row, "correction_of").rpartition("/")[2].removesuffix(".json")
     return replace(
         record,
@@ -226,7 +236,8 @@ def _published(record: Publication, row: Fields, pdf: str) -> Publication:
                 "Dockets": _listed(row, "docket_ids"),
                 "Dates": _text(row, "dates"),
                 # 2026-19895 reopens the comments on an earlier document, whose day it has in the index.
-                "Comments closed, before publication": str(closes) if closes and not is_open else "",
+                "Comments closed, before publication": str(closes) if closes and closes < published else "",
+                "Comments close, as stated": str(closes) if closes and not is_open and closes >= published else "",
                 "Effective": str(read_date(row, "effective_on") or ""),
                 "Regulation identifiers": _listed(row, "regulation_id_numbers"),
                 "Topics": _listed(row, "topics"),
@@ -272,11 +283,12 @@ def _filing_time(row: Fields) -> datetime | None:
     value = _text(row, "filed_at")
     try:
         moment = datetime.fromisoformat(value) if value else None
-    except ValueError as error:
+        in_washington = moment.astimezone(WASHINGTON) if moment else None
+    except (ValueError, OverflowError) as error:
         raise InvalidRecord(f"filed_at is no time: {value[:40]!r}") from error
     if moment and moment.tzinfo is None:
         raise InvalidRecord(f"filed_at has no zone: {value[:40]!r}")
-    return moment.astimezone(WASHINGTON) if moment else None
+    return in_washington
 
 
 def _required(row: Fields, name: str) -> str:

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
@@ -119,6 +119,8 @@ def list_files(client: Client, kind: ArchiveKind, agency: str | int, fiscal_year
         file = ArchiveFile.named(name)
         if file.kind is not kind or file.published is None:
             raise SourceChanged(client.source, f"POST {LIST_PATH}", f"a file with an unknown name: {name[:100]!r}")
+        if file.published > datetime.now(UTC).date() + timedelta(days=1):  # once read, it would hide all later ones
+            raise SourceChanged(client.source, f"POST {LIST_PATH}", f"a file of a day to come: {name[:100]!r}")
         if file.is_delta or file.fiscal_year == fiscal_year:
             files.append(file)
     return sorted(files, key=lambda file: file.published or date.min, reverse=True)

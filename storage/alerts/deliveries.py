@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.alerts.models import Delivery, DeliveryState
 from storage.rows import view_of
 from storage.tables import AlertedEventRow, DeliveryRow
+
+MAX_WAIT = timedelta(days=1)  # until the next attempt
 
 
 def queue_delivery(
@@ -42,10 +44,13 @@ def queue_delivery(
 
 
 def pending_deliveries(session: Session, now: datetime | None = None) -> list[Delivery]:
-    """Return the messages that are not sent yet, oldest first; with `now`, those that may be tried at that time."""
+    """Return the messages that are not sent yet, oldest first; with `now`, those that may be tried at that time.
+
+    One that should wait for longer than `MAX_WAIT` was noted under a wrong clock, and may be tried.
+    """
     query = _with_events().where(col(DeliveryRow.state) == DeliveryState.PENDING.value)
     if now is not None:
-        query = query.where(col(DeliveryRow.next_attempt) <= now)
+        query = query.where(~and_(col(DeliveryRow.next_attempt) > now, col(DeliveryRow.next_attempt) <= now + MAX_WAIT))
     return list(_views(session, query.order_by(col(DeliveryRow.id))))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import delete, select
@@ -114,6 +115,17 @@ def disable_subscription(session: Session, subscription_id: int, reason: str, no
 def move_position(session: Session, subscription_id: int, position: datetime) -> None:
     """Note up to which time the events of a subscription were looked at."""
     _change(session, subscription_id, lambda row: setattr(row, "position", position))
+
+
+def looked_until(subscription: Subscription, now: datetime) -> Subscription:
+    """Return a subscription with a position that is not in the future, where a wrong clock had put it.
+
+    Everything since it began is then looked at again; what was sent is not sent again.
+    """
+    if subscription.position <= now:
+        return subscription
+    begins = min(subscription.begins, now)
+    return replace(subscription, begins=begins, position=begins)
 
 
 def remove_subscription(session: Session, subscription_id: int) -> None:

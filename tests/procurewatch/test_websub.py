@@ -13,9 +13,10 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from procurewatch.websub import announce, feeds_with_new_entries
+from procurewatch.websub import NAME, NOTIFIED, announce, feeds_with_new_entries
 from storage.database import Database
 from storage.models import RunStatus
+from storage.writing.runs import save_checkpoint
 from tests.app_context import app_context_for, app_context_with, poll
 from tests.records import BABEL, CLEARVIEW, LATER, SEEN, match
 from tests.storage.database_helpers import publish_none, save
@@ -74,6 +75,15 @@ def test_a_hub_is_notified_once_of_each_feed_with_new_entries(database: Database
     feed = f"{SITE}/vendor/clearview-ai.json"
     assert [("hub.mode", "publish"), ("hub.url", feed), ("hub.topic", feed)] in received
     assert len({ping[1] for ping in received}) == len(received)
+
+
+def test_a_clock_that_was_ahead_hides_no_entries_from_the_hub(database: Database) -> None:
+    now = datetime.now(UTC)
+    with database.writing() as session:
+        save_checkpoint(session, NAME, NOTIFIED, (now + timedelta(days=365)).isoformat(), now)
+    save(database, CLEARVIEW, match(CLEARVIEW), now=now - timedelta(minutes=10))
+    with hub() as (address, _received):
+        assert announce(database, hub=address, base_url=SITE, contact="", sleep=no_sleep)
 
 
 def test_without_new_entries_no_hub_is_notified(database: Database) -> None:

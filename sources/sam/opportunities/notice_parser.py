@@ -24,6 +24,7 @@ from sources.fields import (
     MAX_IDENTIFIER_LENGTH,
     Fields,
     clean_text,
+    is_possible_deadline,
     read_date,
     read_json,
     read_object,
@@ -309,7 +310,7 @@ class Deadline:
 
 
 def read_deadline(fields: Fields, name: str) -> Deadline | None:
-    """Return when responses are due. Raises `InvalidRecord`, also for a day without a time."""
+    """Return when responses are due. Raises `InvalidRecord`, also for a day without a time, or that cannot be true."""
     value = _text(fields, name)
     if not value:
         return None
@@ -321,6 +322,8 @@ def read_deadline(fields: Fields, name: str) -> Deadline | None:
         raise InvalidRecord(f"{name} is not a time: {value[:40]!r}") from error
     if len(value) <= len("2026-02-10"):
         raise InvalidRecord(f"{name} is a day without a time: {value!r}")
+    if not is_possible_deadline(at.date()):
+        raise InvalidRecord(f"{name} cannot be true: {value[:40]!r}")
     return Deadline(at, zone_assumed=stated.tzinfo is None)
 
 

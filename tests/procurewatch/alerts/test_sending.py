@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from procurewatch.alerts import sending
 from procurewatch.alerts.messages import make_message
@@ -20,6 +20,7 @@ from storage.alerts.deliveries import replay_delivery
 from storage.alerts.due import due_events, events_of_delivery
 from storage.alerts.models import DeliveryState, Rhythm, SubscriptionState
 from storage.alerts.subscriptions import mute_subscription, pause_subscription, resume_subscription
+from storage.tables import DeliveryRow, SubscriptionRow
 from tests.procurewatch.alerts.receiver import (
     HOUR,
     Receiver,
@@ -356,3 +357,19 @@ def test_an_entry_that_cannot_be_read_does_not_hold_up_the_others(sqlite_app: Ap
         message = make_message(sqlite_app, session, alert, events, key="x", since=now(), until=now())
     said = f"Record {CLEARVIEW_FORENSIC.key}: its entry is missing here, because of an error"
     assert said in " ".join(message.text.split())
+
+
+def test_a_clock_that_was_a_year_ahead_silences_no_alert(app: AppContext, receiver: Receiver) -> None:
+    add_alert(app.database, f"{receiver.base_url}/ok", Rhythm.DAILY)
+    failing = add_alert(app.database, f"{receiver.base_url}/503")
+    publish(app.database, CLEARVIEW_AT_FIRST)
+    pass_time(app.database, DAY)
+    assert send_due(app) == SendReport(sent=1, failed=1)
+    with app.database.writing() as session:
+        session.execute(update(SubscriptionRow).values(position=now() + 365 * DAY))
+        session.execute(update(DeliveryRow).values(next_attempt=now() + 365 * DAY))
+    publish(app.database, CLEARVIEW_FORENSIC)
+    assert send_due(app) == SendReport(sent=1, failed=1)
+    told = [event["record_key"] for body in receiver.messages("ok") for event in body["events"]]
+    assert told == [CLEARVIEW_AT_FIRST.key, CLEARVIEW_FORENSIC.key]
+    assert log_of(app.database, failing)[0].attempts == 2

@@ -26,6 +26,7 @@ from sources.records import (
     Payload,
     Problem,
     Publication,
+    SourceFact,
 )
 from tests.sources.payloads import payload
 from tests.upstreams.federal_register import BORDER, HOMELAND, PRIVACY_NOTICE, Json
@@ -60,6 +61,13 @@ def test_optional_fields_may_be_absent() -> None:
         assert (record.description, record.deadline, record.attachments) == ("", None, ())
         assert (record.awarding, record.corrects) == (Agency(), "")
         assert [fact.label for fact in record.facts] == ["Document number"]
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "2500-01-01"])
+def test_a_deadline_that_cannot_be_true_is_quoted(day: str) -> None:
+    document = read(comments_close_on=day)
+    assert document.deadline is None
+    assert SourceFact(label="Comments close, as stated", value=day) in document.facts
 
 
 def test_a_deadline_is_the_end_of_the_day_in_washington() -> None:

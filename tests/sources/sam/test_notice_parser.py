@@ -71,6 +71,8 @@ def test_a_hostile_text_is_read_in_seconds(html: str) -> None:
         ("2026-07-02T16:00:00", datetime(2026, 7, 2, 20, tzinfo=UTC), ["Responses due"]),
         ("2026-03-02", None, ["Responses due, as stated"]),
         ("0001-01-01T00:00:00+09:00", None, ["Responses due, as stated"]),
+        ("0001-01-01T00:00:00+00:00", None, ["Responses due, as stated"]),  # has no time in Washington
+        ("9999-12-31T00:00:00+00:00", None, ["Responses due, as stated"]),  # would be watched for ever
         ("noon\x00 on Monday", None, ["Responses due, as stated"]),
         (12, None, ["Responses due, as stated"]),
         (None, None, []),

@@ -55,6 +55,7 @@ def test_the_files_of_an_agency_and_year_are_listed_newest_first() -> None:
         b"<html>",
         b'{"monthly_files": ["x"]}',
         json.dumps({"monthly_files": [{"file_name": "../../etc/passwd"}]}).encode(),
+        json.dumps({"monthly_files": [{"file_name": "FY2026_070_Contracts_Full_20991231.zip"}]}).encode(),
         json.dumps({"monthly_files": [{"file_name": "FY2026_070_Assistance_Full_20261106.zip"}]}).encode(),
     ],
 )

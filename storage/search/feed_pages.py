@@ -19,7 +19,14 @@ from storage.reading.events import load_events
 from storage.search.full_text import Dialect
 from storage.search.ordering import bytewise
 from storage.search.query import Query
-from storage.search.search import dialect_of, event_conditions, event_signed, find_events
+from storage.search.search import (
+    dialect_of,
+    event_conditions,
+    event_signed,
+    find_events,
+    finds_many,
+    newest_events_of,
+)
 from storage.tables import EventRow
 
 ENTRIES_PER_PAGE = 100
@@ -95,7 +102,8 @@ def archived_events(session: Session, query: Query, page: ArchivePage) -> list[S
     """Return the events of a complete archive page, newest first as in a feed."""
     dialect = dialect_of(session)
     in_month = (col(EventRow.first_seen) >= page.month_began, col(EventRow.first_seen) < page.month_ends)
-    rows = select(EventRow).where(*event_conditions(query, dialect, in_period=True), *in_month)
+    found = event_conditions(query, dialect, in_period=finds_many(session, query))
+    rows = select(EventRow).where(*found, *in_month)
     rows = rows.order_by(col(EventRow.first_seen), event_signed, bytewise(dialect, col(EventRow.id)).desc())
     return load_events(session, rows.offset((page.number - 1) * ENTRIES_PER_PAGE).limit(ENTRIES_PER_PAGE))[::-1]
 
@@ -140,8 +148,8 @@ def _newest_page(session: Session, query: Query, now: datetime) -> tuple[Archive
 
 def _last_page_before(session: Session, query: Query, began: datetime) -> ArchivePage | None:
     """Return the last page before the month that begins at a moment; earlier months are complete."""
-    seen = _first_seen(query, dialect_of(session)).where(col(EventRow.first_seen) < began)
-    newest = session.scalar(seen.order_by(col(EventRow.first_seen).desc()).limit(1))
+    events = newest_events_of(session, query, 1, col(EventRow.first_seen) < began)
+    newest = session.scalar(events.with_only_columns(col(EventRow.first_seen)).limit(1))
     if newest is None:
         return None
     month = ArchivePage(newest.year, newest.month, 1)
@@ -155,6 +163,8 @@ def _first_seen(query: Query, dialect: Dialect) -> Select[datetime]:
 
 def _count(session: Session, query: Query, since: datetime, until: datetime | None = None) -> int:
     """Return how many events were first seen in a period, its end not included."""
-    conditions = [*event_conditions(query, dialect_of(session), in_period=True), col(EventRow.first_seen) >= since]
+    in_period = finds_many(session, query)
+    found = event_conditions(query, dialect_of(session), in_period=in_period)
+    conditions = [*found, col(EventRow.first_seen) >= since]
     counted = select(func.count()).select_from(EventRow).where(*conditions)
     return session.scalar(counted.where(col(EventRow.first_seen) < until) if until else counted) or 0

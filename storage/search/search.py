@@ -47,6 +47,8 @@ from storage.search.query import BandFilter, InvalidQuery, Query
 from storage.tables import EventRow, MatchRow, RecordRow, SearchRow
 
 SORTED_AT_ONCE = 20_000  # keys of an order without an index: each page sorts all that a query finds
+MANY = 5_000  # records of a query, above which its newest events are looked for among the newest of all
+LOOKED_AT = 20_000  # of the newest events of all
 event_signed = func.coalesce(col(EventRow.signed), date.min)  # to order events by
 
 
@@ -140,21 +142,53 @@ def find_events(session: Session, query: Query, limit: int, before: str = "") ->
     Raises:
         InvalidQuery: the cursor cannot be read.
     """
-    dialect = dialect_of(session)
-    rows = select(EventRow).where(*event_conditions(query, dialect))
-    if before:
-        rows = rows.where(_older_than(before, dialect))
-    rows = rows.order_by(*feed_order(dialect))
+    older = [_older_than(before, dialect_of(session))] if before else []
+    rows = newest_events_of(session, query, limit, *older)
     found = load_events(session, rows.limit(limit))
     if len(found) < limit and (missing := left_out(session)):  # who gets fewer takes them for the last ones
         found = load_events(session, rows.limit(limit + len(missing)))[:limit]
     return found
 
 
+def newest_events_of(session: Session, query: Query, limit: int, *conditions: Condition) -> Select[EventRow]:
+    """Return the query for at least `limit` of a query's newest events, if it has so many, in the order of feeds.
+
+    `conditions` are further ones, on `first_seen`.
+    """
+    dialect = dialect_of(session)
+    rows = select(EventRow).where(*conditions).order_by(*feed_order(dialect))
+    if finds_many(session, query):
+        every = select(col(EventRow.first_seen)).where(col(EventRow.is_published).is_(True), *conditions)
+        began = session.scalar(every.order_by(col(EventRow.first_seen).desc()).offset(LOOKED_AT).limit(1))
+        newest = rows.where(*event_conditions(query, dialect, in_period=True))
+        if began is None:
+            return newest
+        newest = newest.where(col(EventRow.first_seen) >= began)
+        found = newest.with_only_columns(col(EventRow.id)).order_by(None).limit(limit).subquery()
+        if session.scalar(select(func.count()).select_from(found)) == limit:
+            return newest
+    return rows.where(*event_conditions(query, dialect))
+
+
+def finds_many(session: Session, query: Query) -> bool:
+    """Return whether a query's vendors, technologies or other filters find more than `MANY` records.
+
+    Then checking each event of a period takes less time than finding the events of the query's records.
+    """
+    known: dict[Query, bool] = session.info.setdefault("finds many", {})
+    if query not in known:
+        if query.vendor or query.category:
+            found = select(literal(1)).select_from(MatchRow).where(*match_filter(query))
+        else:
+            found = select(literal(1)).select_from(SearchRow).where(*record_filter(query, dialect_of(session)))
+        known[query] = session.scalar(select(func.count()).select_from(found.limit(MANY + 1).subquery())) == MANY + 1
+    return known[query]
+
+
 def count_events_since(session: Session, query: Query, since: date, limit: int) -> int:
     """Return how many events a query's feed has had since a day (UTC), counted up to `limit`."""
     began = datetime.combine(since, time.min, UTC)
-    conditions = event_conditions(query, dialect_of(session), in_period=True)
+    conditions = event_conditions(query, dialect_of(session), in_period=finds_many(session, query))
     found = select(literal(1)).select_from(EventRow).where(*conditions, col(EventRow.first_seen) >= began)
     limited = found.limit(limit).subquery()
     return session.scalar(select(func.count()).select_from(limited)) or 0
@@ -188,7 +222,7 @@ def event_conditions(query: Query, dialect: Dialect, *, in_period: bool = False)
         own = exists().where(of_record, *matched, concerns_event()).correlate(EventRow)
         conditions.append(or_(own, withdrawn) if query.is_public else own)
     withdrawn_keys = select(col(EventRow.record_key)).where(withdrawn)
-    if query.vendor or query.category:
+    if (query.vendor or query.category) and not in_period:
         keys = select(col(MatchRow.record_key)).where(*matched)
         conditions.append(col(EventRow.record_key).in_(union(keys, withdrawn_keys) if query.is_public else keys))
     filters = list(record_filter(query, dialect))

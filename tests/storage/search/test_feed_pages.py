@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from storage.database import Database
 from storage.models import EventKind
+from storage.search import search
 from storage.search.feed_pages import (
     ArchivePage,
     archived_events,
@@ -21,16 +22,16 @@ from storage.search.feed_pages import (
     read_archive_page,
 )
 from storage.search.query import Query, read_query
-from storage.search.search import find_events
+from storage.search.search import count_events_since, event_cursor, find_events
 from storage.tables import EventRow
 from storage.writing.changes import Change
 from storage.writing.events import save_event
-from tests.records import CLEARVIEW, LATER, acted, match
+from tests.records import BABEL, CLEARVIEW, LATER, acted, match
 from tests.storage.database_helpers import save
 
 
-def add_events(database: Database, name: str, moments: list[datetime]) -> None:
-    facts = {"record_key": CLEARVIEW.key, "action_key": "", "kind": "modified", "old_value": "", "new_value": ""}
+def add_events(database: Database, name: str, moments: list[datetime], key: str = CLEARVIEW.key) -> None:
+    facts = {"record_key": key, "action_key": "", "kind": "modified", "old_value": "", "new_value": ""}
     facts |= {"vendor_id": "", "part_of": ""}
     more = {"earlier_actions": 0, "is_published": True, "pending_review": False}
     with database.writing() as session:
@@ -117,3 +118,36 @@ def test_a_small_modification_whose_entry_includes_a_milestone_stays(database: D
         save_event(session, CLEARVIEW.key, milestone, LATER, publish=True, part_of=event.id)
     with database.reading() as session:
         assert event.id in {other.id for other in find_events(session, query, 10)}
+
+
+def test_the_newest_of_many_events_are_those_of_few(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    for award, vendor in ((CLEARVIEW, "clearview-ai"), (BABEL, "babel-street")):
+        save(database, award, match(award, vendor), now=datetime(2025, 1, 1, tzinfo=UTC))
+    began = datetime(2025, 2, 1, tzinfo=UTC)
+    add_events(database, "old", [began + timedelta(hours=hour) for hour in range(90)], BABEL.key)
+    add_events(database, "new", [began + timedelta(days=30, hours=hour) for hour in range(90)])
+    add_events(database, "alike", [began + timedelta(days=30)] * 20, BABEL.key)
+    queries = [
+        read_query(asked)
+        for asked in ({}, {"vendor": "clearview-ai"}, {"vendor": "babel-street"}, {"agency": "7012"}, {"q": "babel"})
+    ]
+    now = began + timedelta(days=33)
+
+    def answers() -> list[object]:
+        found: list[object] = []
+        with database.reading() as session:
+            for query in queries:
+                found += [[event.id for event in find_events(session, query, limit)] for limit in (1, 20, 100, 300)]
+                place = event_cursor(find_events(session, query, 15)[-1])
+                found.append([event.id for event in find_events(session, query, 20, place)])
+                page, events = newest_events(session, query, 10, now)
+                found.append((page, [event.id for event in events]))
+                found += [event.id for event in archived_events(session, query, page)] if page else []
+                found.append(count_events_since(session, query, began.date(), 1000))
+        return found
+
+    expected = answers()
+    monkeypatch.setattr(search, "MANY", 0)
+    for looked_at in (0, 7, 200):
+        monkeypatch.setattr(search, "LOOKED_AT", looked_at)
+        assert answers() == expected

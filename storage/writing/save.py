@@ -544,8 +544,9 @@ def _stored_state(session: Session, stored: RecordRow, actions: Mapping[str, Act
     """Return the stored state of an award, as the source that lists it now and the other sources left it."""
     said = load_statements(session, stored.key)
     own = said.pop(source, None)
-    query = select(col(EventRow.id)).where(col(EventRow.record_key) == stored.key, col(EventRow.is_published))
-    is_published = session.scalar(query.where(col(EventRow.kind) == EventKind.NEW_AWARD.value).limit(1)) is not None
+    # Without its kind: SQLite would find the events of all awards by that first.
+    query = select(col(EventRow.kind)).where(col(EventRow.record_key) == stored.key, col(EventRow.is_published))
+    is_published = EventKind.NEW_AWARD.value in set(session.scalars(query))
     return StoredState(row=stored, actions=actions, said=own, others=tuple(said.values()), is_published=is_published)
 
 

@@ -312,7 +312,9 @@ class Store:
         wanted = awards_query(query) if kind is RowType.ACTIONS else query
         with self._reading() as session:
             records = with_bands(find_records(session, wanted), query.bands)
-            actions, events = partial(load_found_actions, session, query), partial(load_events_for, session)
+            is_list = kind is RowType.ACTIONS
+            actions = partial(load_found_actions, session, query, is_list=is_list)
+            events = partial(load_events_for, session)
             return data_frame(COLUMNS[kind], export_rows(session, kind, records, actions_of=actions, events_of=events))
 
     def _table(
@@ -371,7 +373,7 @@ def read_filters(app: AppContext, session: Session, words: Sequence[str], filter
 def _found_actions(session: Session, query: Query) -> Iterator[AwardAction]:
     awards = with_bands(find_records(session, awards_query(query)), query.bands)
     for batch in in_batches(awards):
-        actions = load_found_actions(session, query, [award.key for award in batch])
+        actions = load_found_actions(session, query, [award.key for award in batch], is_list=True)
         for award in batch:
             for action in actions.get(award.key, ()):
                 yield AwardAction(award=as_concerned(award, action), action=action)

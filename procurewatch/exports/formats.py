@@ -153,7 +153,7 @@ def _rows(
         session,
         row_type,
         records,
-        actions_of=partial(load_found_actions, session, query),
+        actions_of=partial(load_found_actions, session, query, is_list=row_type is RowType.ACTIONS),
         events_of=partial(load_events_for, session),
         check=check,
     )

@@ -186,20 +186,25 @@ def read_table(params: Iterable[tuple[str, str]]) -> tuple[Query, Dimension, Dim
 
 
 def awards_query(query: Query) -> Query:
-    """Return the query for the awards that may have actions of a query.
+    """Return the query without days of first sight and amounts.
 
-    Days of first sight and amounts are those of actions, so an award need not have them.
+    It finds the awards that may have the actions of a list of actions, which must have these themselves; the actions
+    that count in totals, whose awards must have them.
     """
     return replace(query, seen_since=None, seen_until=None, min_amount=None, max_amount=None)
 
 
-def load_found_actions(session: Session, query: Query, keys: Sequence[str]) -> dict[str, list[StoredAction]]:
+def load_found_actions(
+    session: Session, query: Query, keys: Sequence[str], *, is_list: bool = False
+) -> dict[str, list[StoredAction]]:
     """Return the actions that a query finds, of the awards with these keys, by award key; oldest first.
 
-    Dates, fiscal years and amounts of the query select actions, and a match of it must concern them.
+    Dates and fiscal years of the query select actions, and a match of it must concern them. Amounts and days of first
+    sight are those of the awards, as in totals, or if it `is_list` of actions, those of the actions.
     """
-    awards = _awards(query, dialect_of(session)).where(col(SearchRow.record_key).in_(keys))
-    found = select(ActionRow).where(col(ActionRow.award_key).in_(awards), *_action_conditions(query))
+    of_awards, of_actions = (awards_query(query), query) if is_list else (query, awards_query(query))
+    awards = _awards(of_awards, dialect_of(session)).where(col(SearchRow.record_key).in_(keys))
+    found = select(ActionRow).where(col(ActionRow.award_key).in_(awards), *_action_conditions(of_actions))
     actions: dict[str, list[StoredAction]] = {}
     for row in session.scalars(found.order_by(col(ActionRow.signed).nulls_first(), col(ActionRow.key))):
         actions.setdefault(row.award_key, []).append(view_of(StoredAction, row))
@@ -207,12 +212,12 @@ def load_found_actions(session: Session, query: Query, keys: Sequence[str]) -> d
 
 
 def _awards(query: Query, dialect: Dialect) -> Select[str]:
-    """Return the query for the keys of the awards that may have actions of a query."""
-    return select(col(SearchRow.record_key)).where(*record_conditions(awards_query(query), dialect))
+    """Return the query for the keys of the records that a query finds."""
+    return select(col(SearchRow.record_key)).where(*record_conditions(query, dialect))
 
 
 def _action_conditions(query: Query) -> list[Condition]:
-    """Return the conditions that narrow a select over actions of a query's awards to those that it finds."""
+    """Return the conditions that a query sets for an action itself."""
     conditions = list(action_filter(query))
     if matched := match_filter(query):
         of_award = col(MatchRow.record_key) == col(ActionRow.award_key)
@@ -237,7 +242,7 @@ def _actions(query: Query, dialect: Dialect, dimensions: Mapping[str, Dimension]
     found = found.where(
         col(ActionRow.award_key).in_(_awards(query, dialect)),
         col(ActionRow.obligation).is_not(None),
-        *_action_conditions(query),
+        *_action_conditions(awards_query(query)),
     )
     if not OF_MATCHES & wanted:
         return found

@@ -81,6 +81,7 @@ class Action:
     dollars: Decimal
     entries: frozenset[str]  # that concern it
     award_entries: frozenset[str]
+    award_dollars: Decimal | None  # as its page states them
     is_removed: bool
 
 
@@ -108,7 +109,7 @@ def raw_awards() -> Iterator[tuple[Json, Json]]:
 
 def raw_actions() -> Iterator[Action]:
     for page, transactions in raw_awards():
-        of, rows = json.loads(page), json.loads(transactions, parse_float=Decimal)["results"]
+        of, rows = json.loads(page, parse_float=Decimal), json.loads(transactions, parse_float=Decimal)["results"]
         entries = frozenset(MATCHES[of["piid"]])
         for row in rows:
             key = row["id"].removeprefix("CONT_TX_")
@@ -122,6 +123,7 @@ def raw_actions() -> Iterator[Action]:
                 dollars=Decimal(row["federal_action_obligation"]),
                 entries=entries - partial,
                 award_entries=entries,
+                award_dollars=of["total_obligation"],
                 is_removed=key == REMOVED,
             )
 
@@ -287,6 +289,26 @@ def test_rows_add_up(desk: Desk, form: ExportFormat, rows: RowType, question: Qu
     }  # fmt: skip
     keys = [row["action_key" if rows is RowType.ACTIONS else "record_key"] for row in found]
     assert sorted(keys) == sorted(counted), "each once"
+
+
+def test_an_amount_selects_awards_or_in_rows_of_actions_those(desk: Desk) -> None:
+    def is_large(amount: Decimal | None) -> bool:
+        return amount is not None and amount >= 600_000
+
+    asked = "min_amount=600000"
+    of_awards = Question(asked, lambda action: is_large(action.award_dollars))
+    of_actions = Question(asked, lambda action: is_large(action.dollars))
+    for question, rows in ((of_awards, RowType.RECORDS), (of_actions, RowType.ACTIONS)):
+        found = table_rows(ExportFormat.CSV, download(desk, ExportFormat.CSV, question, rows))
+        assert sums_of_rows(found, AMOUNTS[rows]) == truth(question, rows)
+    assert truth(of_awards) != truth(of_actions)
+    total = desk.site.get(f"/api/v1/spending?{asked}&rows=agency").json()["total"]
+    assert Decimal(total["dollars"]) == truth(of_awards)["total"][""]
+    page = desk.site.get(f"/search?{asked}").text
+    awards = len({action.award for action in found_by(of_awards)})
+    assert f"{awards} records of $600,000.00 or more" in page
+    assert f"<b>${truth(of_awards)['total']['']:,.2f}</b> obligated by" in page
+    assert f"of {awards} awards" in page
 
 
 @pytest.mark.parametrize("form", TABLES)

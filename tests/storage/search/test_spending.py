@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from sources.records import Recipient
 from storage.database import Database
 from storage.search.index import are_totals_current, rebuild_totals
-from storage.search.query import read_query
-from storage.search.spending import Dimension, SpendingTable, Total, has_stored_sums, spending, total_of
+from storage.search.query import Query, read_query
+from storage.search.search import count_records, find_records
+from storage.search.spending import (
+    Dimension,
+    SpendingTable,
+    Total,
+    has_stored_sums,
+    load_found_actions,
+    spending,
+    total_of,
+)
 from storage.tables import ActionRow, SpendingRow
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, EQUIPMENT, LATER, acted, match
 from tests.storage.database_helpers import save
@@ -116,20 +127,36 @@ def test_agencies_and_recipients_have_names(stored: Database) -> None:
     ]
 
 
-def test_dates_and_amounts_select_actions(stored: Database) -> None:
-    found = table(stored, YEAR, vendor="clearview-ai", since="2021-10-01", until="2022-09-30", min_amount="1")
+def test_dates_select_actions_and_amounts_awards(stored: Database) -> None:
+    found = table(stored, YEAR, vendor="clearview-ai", since="2021-10-01", until="2022-09-30", min_amount="2000000")
     assert dollars(found) == {"2022": "1000000.00"}
-    assert found.total.actions == 2
-    assert dollars(table(stored, YEAR, vendor="clearview-ai", max_amount="200000")) == {
-        "2022": "0.00",
-        "2024": "177494.75",
-    }
+    assert (found.total.actions, found.total.awards) == (3, 1)
+    asked = {"max_amount": "1102500"}
+    with stored.reading() as session:
+        query = read_query(asked)
+        assert total_of(session, query).awards == count_records(session, query) > 0
+        records = [record.key for record in find_records(session, query)]
+        of_records = load_found_actions(session, query, records)
+        listed = load_found_actions(session, query, list(find_keys(session)), is_list=True)
+    total = sum(each.obligation or 0 for actions in of_records.values() for each in actions)
+    assert total == table(stored, YEAR, None, **asked).total.dollars
+    assert set(listed) > set(of_records), "a list of actions has those of larger awards, too"
+    assert max(each.obligation or 0 for actions in listed.values() for each in actions) <= Decimal("1102500")
 
 
-def test_days_first_seen_are_those_of_actions(stored: Database) -> None:
+def find_keys(session: Session) -> Iterator[str]:
+    return (record.key for record in find_records(session, Query()))
+
+
+def test_days_first_seen_are_those_of_awards_except_in_lists_of_actions(stored: Database) -> None:
     later = acted(CLEARVIEW, "P00006", "2024-09-01", "5.00")
     save(stored, later, match(later), now=LATER)
-    assert dollars(table(stored, YEAR, seen_since="2026-11-21")) == {"2024": "5.00"}
+    query = read_query({"seen_since": "2026-11-21"})
+    assert table(stored, YEAR, seen_since="2026-11-21").total.actions == 0
+    with stored.reading() as session:
+        assert count_records(session, query) == 0
+        listed = load_found_actions(session, query, [CLEARVIEW.key], is_list=True)
+    assert [each.obligation for each in listed[CLEARVIEW.key]] == [Decimal("5.00")]
 
 
 def test_a_filter_of_matches_applies_to_the_matches_that_are_counted(stored: Database) -> None:

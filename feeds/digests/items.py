@@ -88,7 +88,8 @@ def digest_item(event: StoredEvent, permalink: Callable[[StoredEvent], str]) -> 
 def _dates(event: StoredEvent) -> str:
     late = event.days_late
     seen = f"first seen {format_time(event.first_seen)}" + (f", {pluralize(late, 'day')} after signing" if late else "")
-    return SEPARATOR.join((f"Signed {format_signed(event.signed)}", f"published {format_date(event.published)}", seen))
+    published = (f"published {format_date(event.published)}",) if event.published else ()
+    return SEPARATOR.join((f"Signed {format_signed(event.signed)}", *published, seen))
 
 
 def _reasons(entry: Entry) -> tuple[str, ...]:

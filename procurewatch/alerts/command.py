@@ -78,7 +78,7 @@ def add(  # noqa: PLR0917  options are given by name
     title: Annotated[str, typer.Option("--title", help="What to call it, in messages too.")] = "",
     channel: Annotated[str, typer.Option("--channel", help="email, apprise or webhook; else by the address.")] = "",
 ) -> None:
-    """Send what is new in a search (the words and filters of `search`), or about one award, to an address."""
+    """Add an alert about a search or an award. It sends what is new there, to an address."""
     settings: Settings = context.obj
     when = _choose("--rhythm", rhythm, Rhythm)
     if not to:
@@ -108,7 +108,7 @@ def add(  # noqa: PLR0917  options are given by name
 
 @alerts.command("list")
 def list_all(context: typer.Context) -> None:
-    """List the alerts: what they are about, where they go, when, and whether that works."""
+    """List all alerts. It says what each is about, where it goes, when, and its state."""
     with _opened(context) as (app_context, session):
         now, titles = server_time(session), subject_titles(app_context, session)
         waiting = {delivery.subscription_id: delivery for delivery in reversed(pending_deliveries(session))}
@@ -167,7 +167,7 @@ def preview_messages(
     award: AwardOption = "",
     days: Annotated[int, typer.Option(min=1, max=3660, help="Number of days to look back.")] = DAYS,
 ) -> None:
-    """Show what an alert (by number), or one for a search, would have sent, and how often. Nothing is sent."""
+    """Show what an alert would have sent, and how often. Name it by its number, or give a search. Nothing is sent."""
     with _opened(context) as (app_context, session):
         words, filters = options["words"], [name for name, value in options.items() if value and name != "words"]
         if len(words) == 1 and words[0].isdecimal() and not (filters or award):
@@ -191,7 +191,7 @@ def preview_messages(
 
 @alerts.command("test")
 def test(context: typer.Context, number: Number) -> None:
-    """Send the newest entries of an alert to its address now, as a test."""
+    """Send the newest entries to its address as a test."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, stopping(app_context.stop):
         with app_context.database.reading() as session:
@@ -205,7 +205,7 @@ def test(context: typer.Context, number: Number) -> None:
 
 @alerts.command("pause")
 def pause(context: typer.Context, number: Number) -> None:
-    """Send nothing until `alerts resume`. What happens meanwhile is in the next message."""
+    """Stop an alert until `alerts resume`. What happens in between is in the next message."""
     _change(context, number, lambda session: pause_subscription(session, number, server_time(session)))
 
 
@@ -213,9 +213,9 @@ def pause(context: typer.Context, number: Number) -> None:
 def resume(
     context: typer.Context,
     number: Number,
-    from_now: Annotated[bool, typer.Option("--from-now", help="Do not send what happened meanwhile.")] = False,
+    from_now: Annotated[bool, typer.Option("--from-now", help="Leave out what was first seen in between.")] = False,
 ) -> None:
-    """Send again: after a pause, a mute, or after an alert was disabled because its channel failed."""
+    """Resume an alert that is paused, muted or disabled. One is disabled if its address fails for days."""
     _change(
         context,
         number,
@@ -229,7 +229,7 @@ def mute(
     number: Number,
     until: Annotated[str, typer.Argument(help="The day on which it sends again, YYYY-MM-DD.", metavar="DAY")],
 ) -> None:
-    """Send nothing before a day. What happens meanwhile is in the next message."""
+    """Stop an alert until a day. What happens in between is in the next message."""
     settings: Settings = context.obj
     moment = datetime.combine(read_day(until), time(), ZoneInfo(settings.alert_time_zone))
 
@@ -247,7 +247,7 @@ def change_rhythm(
     number: Number,
     rhythm: Annotated[str, typer.Argument(help="at-once, daily, weekly or monthly.")],
 ) -> None:
-    """Change when an alert is sent."""
+    """Change how often an alert is sent."""
     when = _choose("the rhythm", rhythm, Rhythm)
     _change(context, number, lambda session: set_rhythm(session, number, when))
 
@@ -296,7 +296,7 @@ def replay(
     context: typer.Context,
     delivery: Annotated[int, typer.Argument(help="The number of a delivery, from `alerts deliveries`.")],
 ) -> None:
-    """Send a delivery again, with the same idempotency key and entries, and what else is due."""
+    """Send a delivery again, with the same key and entries. What else is due is sent, too."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, stopping(app_context.stop):
         with app_context.database.writing() as session:
@@ -312,7 +312,7 @@ def replay(
 
 @alerts.command("send")
 def send(context: typer.Context) -> None:
-    """Send what is due, once: for cron. `run` does this by itself."""
+    """Send all messages that are due, once. For cron; `run` does this by itself."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, stopping(app_context.stop):
         sent, failed = _send(app_context)

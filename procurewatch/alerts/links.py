@@ -25,7 +25,7 @@ def manage_url(subscription: Subscription, base_url: str) -> str:
 def how_to_stop(subscription: Subscription) -> str:
     """Return a sentence that says how to unsubscribe where there is no link."""
     return (
-        "To stop these messages, ask whoever runs this Procurewatch, "
+        "To stop these messages, ask the operator of this site, "
         f"or run there: procurewatch alerts remove {subscription.id}"
     )
 

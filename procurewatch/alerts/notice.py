@@ -26,8 +26,8 @@ def send_notice(app_context: AppContext, alert: Subscription, reason: str) -> No
     page = f"\nIts page: {site_url(settings.site_url, f'alerts/{alert.id}')}" if settings.site_url else ""
     text = (
         f"Procurewatch cannot send alert {alert.id} ({about}) to {to}:\n\n{reason}\n\n"
-        "It sends nothing more of this alert until you resume it. Nothing is lost: what is new meanwhile is in its "
-        f"next messages. When the address works again, run:\n\n    procurewatch alerts resume {alert.id}\n{page}\n"
+        "It sends nothing more of this alert until you resume it. Nothing is lost: what is first seen until then is in "
+        f"its next messages. When the address works again, run:\n\n    procurewatch alerts resume {alert.id}\n{page}\n"
     )
     try:
         MailChannel(app_context).notify(settings.contact, f"Alert {alert.id} is disabled: {about}", text)

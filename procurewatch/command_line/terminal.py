@@ -181,7 +181,8 @@ def _plain_lines(title: str) -> Listener:
         if progress.label != last:
             last = progress.label
             found, new = progress.tally.found, progress.tally.new_awards
-            sys.stderr.write(f"{title}: {progress.step}/{progress.steps} {last} ({found} found, {new} new)\n")
+            counts = f" ({found} found, {new} new)" if found else ""
+            sys.stderr.write(f"{title}: {progress.step}/{progress.steps} {last}{counts}\n")
 
     return show
 
@@ -271,14 +272,19 @@ def fail(message: str) -> NoReturn:
     raise typer.Exit(FAILED)
 
 
-def fail_without_matches(session: Session) -> NoReturn:
-    """Exit because a search found nothing that can be read, and say what to do."""
+def fail_without_matches(session: Session, notes: Sequence[str] = ()) -> NoReturn:
+    """Exit because a search found nothing that can be read, and say what to do.
+
+    `notes` say which records may be missing.
+    """
     fail_if_left_out(session)
     if has_records(session):
+        for note in notes:
+            typer.echo(one_line(note), err=True)
         fail("no records match this query; remove a word or a filter")
     url, program = session.get_bind().engine.url, program_name()
     place = url.database if url.drivername == "sqlite" else shown_url(url)
-    fail(f"no records are stored yet in {place}; run `{program} poll`, or `{program} demo` and add --demo")
+    fail(f"no records are stored yet in {place}; run `{program} poll`, or `{program} demo` and then add --demo")
 
 
 def fail_if_left_out(session: Session) -> None:

@@ -22,12 +22,12 @@ from storage.maintenance.vacuum import vacuum
 FAILED = 1
 UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
-db = typer.Typer(help="Look after the database: state, check, backup, restore, vacuum.", no_args_is_help=True)
+db = typer.Typer(help="Check, back up, restore and vacuum the database.", no_args_is_help=True)
 
 
 @db.command("status")
 def status(context: typer.Context) -> None:
-    """Show where the database is, its schema, its size on disk, its rows and its last backup."""
+    """Show the size and last backup of the database. Also its place, schema and rows."""
     settings: Settings = context.obj
     found = load_status(settings.database())
     out = console()
@@ -52,7 +52,7 @@ def _facts(found: Status) -> Iterator[tuple[str, str]]:
 
 @db.command("check")
 def check(context: typer.Context) -> None:
-    """Read the whole database and list what is damaged or missing, and what to do. Exit code 1 if anything is."""
+    """List what is damaged or missing, and what to do. The whole database is read. Exit code 1 if anything is."""
     settings: Settings = context.obj
     out, count = console(), 0
     with error_console().status("Checking") as shown:
@@ -71,7 +71,7 @@ def make_backup(
     file: Annotated[Path, typer.Argument(help="Backup file; .gz at the end of its name compresses a SQLite backup.")],
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Write a backup of the database to a file, also while other commands use it."""
+    """Write a backup to a file. Other commands may write meanwhile."""
     settings: Settings = context.obj
     with _progress("Backup") as listen:
         backup(settings.database(), file, force=force, listen=listen)
@@ -86,7 +86,7 @@ def restore_backup(
         bool, typer.Option("--force", help="Replace a database with content; it is kept under another name.")
     ] = False,
 ) -> None:
-    """Replace the database by a backup, after checking the backup. Stop run and serve first."""
+    """Replace the database with a backup. The backup is checked first. Stop run and serve before."""
     settings: Settings = context.obj
     with _progress("Restore") as listen:
         earlier = restore(settings.database(), file, force=force, listen=listen)
@@ -98,7 +98,7 @@ def restore_backup(
 
 @db.command("vacuum")
 def vacuum_database(context: typer.Context) -> None:
-    """Build the indexes again, compress evidence, and give unused space back to the disk."""
+    """Rebuild indexes, and free disk space. Evidence is compressed."""
     settings: Settings = context.obj
     days = settings.unmatched_evidence_days
     before = datetime.now(UTC) - timedelta(days=days) if days is not None else None

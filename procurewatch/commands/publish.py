@@ -66,7 +66,7 @@ def build_site(app_context: AppContext, folder: Path, site_url: str = "") -> tup
     done = building.build_site(app_context, folder, base_url)
     pages = f"{pluralize(sum(path.endswith('.html') for path in done.files), 'page')}"
     feeds_in_all = f"{pluralize(sum(path.endswith('.atom') for path in done.files), 'feed')} (Atom, RSS and JSON)"
-    notes = [f"{len(done.changed)} files written, {len(done.removed)} removed"]
+    notes = [f"{pluralize(len(done.changed), 'file')} written, {len(done.removed)} removed"]
     if not base_url:
         notes.append("no feeds.opml, which needs the site's address (--site-url or the setting site_url)")
     if urls.SEARCH_PAGE not in done.files:

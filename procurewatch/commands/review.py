@@ -82,7 +82,7 @@ def queue(context: typer.Context, vendor: VendorOption = "") -> None:
 
 @review.command("list")
 def list_queue(context: typer.Context, vendor: VendorOption = "") -> None:
-    """List the matches pending review, in groups that one decision can settle."""
+    """List the matches pending review. One decision can settle a group."""
     settings: Settings = context.obj
     with open_app(settings) as app_context, app_context.database.reading() as session:
         vendor_id = read_vendor(vendor, app_context.watchlist).id if vendor else ""
@@ -126,7 +126,7 @@ def decide_one(  # noqa: PLR0917  options are given by name
     note: NoteOption = "",
     public_reason: PublicReasonOption = "",
 ) -> None:
-    """Decide one match, or with a scope or phrase all matches of the vendor like it, now and later."""
+    """Confirm or reject a match. With a scope or phrase, all matches of the vendor like it, now and later."""
     settings: Settings = context.obj
     with open_app(settings) as app_context:
         vendor_id = read_vendor(vendor, app_context.watchlist).id
@@ -159,7 +159,7 @@ def undo_one(
     scope: ScopeOption = None,
     phrase: PhraseOption = "",
 ) -> None:
-    """Undo a decision: the one about this award, or with a scope or phrase about that. Published entries stay."""
+    """Undo a decision about an award. Give the scope or phrase that the decision has. Published entries stay."""
     settings: Settings = context.obj
     with open_app(settings) as app_context:
         vendor_id = read_vendor(vendor, app_context.watchlist).id

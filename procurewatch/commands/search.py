@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from decimal import Decimal
 from typing import Annotated
 
 import typer
 from sqlalchemy.orm import Session
 
-from feeds.text import format_money, one_line, pluralize
+from feeds.text import format_money, format_time, pluralize
 from procurewatch.command_line.query_options import QueryOptions, query_from_options, with_query_options
 from procurewatch.command_line.terminal import (
     AWARD_COLUMNS,
@@ -22,11 +24,14 @@ from procurewatch.command_line.terminal import (
 from procurewatch.context import open_app
 from procurewatch.query_coverage import coverage_notes
 from procurewatch.settings import Settings
+from storage.fields import FieldType
 from storage.models import StoredRecord
-from storage.reading.export_rows import record_row
+from storage.reading.export_rows import EXPORT_COLUMNS, RowType, record_row
 from storage.reading.records import actions_of, evidence_of
 from storage.search.search import count_records, find_records
 from storage.search.spending import EVERYTHING, load_found_actions, total_of
+
+ABBREVIATIONS = frozenset({"cage", "duns", "id", "naics", "piid", "psc", "uei"})
 
 
 @with_query_options
@@ -43,8 +48,7 @@ def search(
         notes = coverage_notes(session, app_context.watchlist, query)
         rows = list(award_rows(find_records(session, query, limit)))
         if not rows:
-            typer.echo("\n".join(map(one_line, notes)), err=True)
-            fail_without_matches(session)
+            fail_without_matches(session, notes)
         found = pluralize(count, "record")
         shown = found if count == len(rows) else f"{len(rows)} of {found} (--limit shows more)"
         console().print(table(shown, AWARD_COLUMNS, rows, right=("Obligated",)))
@@ -70,8 +74,8 @@ def show(
 def _show_award(session: Session, award: StoredRecord) -> None:
     out, actions = console(), actions_of(session, award.key)
     stated = record_row(award, load_found_actions(session, EVERYTHING, [award.key]).get(award.key, ()))
-    fields = [(name.replace("_", " "), str(value)) for name, value in stated.items() if value not in (None, "")]
-    out.print(table(award.key, ("Field", "Value at the source"), fields))
+    fields = [(_label(name), _shown(name, value)) for name, value in stated.items() if value not in (None, "")]
+    out.print(table(award.key, ("Field", "Value"), fields))
     listed = (
         (
             action.modification,
@@ -89,3 +93,14 @@ def _show_award(session: Session, award: StoredRecord) -> None:
         (each.sha256, f"{each.retrieved_at:%Y-%m-%d %H:%M} UTC", each.url) for each in evidence_of(session, award.key)
     )
     out.print(table("Evidence", ("sha256", "Retrieved", "From"), evidence))
+
+
+def _label(column: str) -> str:
+    """Return the name of a column of exports in words."""
+    return " ".join(word.upper() if word in ABBREVIATIONS else word for word in column.split("_"))
+
+
+def _shown(column: str, value: object) -> str:
+    if isinstance(value, Decimal) and EXPORT_COLUMNS[RowType.RECORDS][column].type is FieldType.DOLLARS:
+        return format_money(value)
+    return format_time(value) if isinstance(value, datetime) else str(value)

@@ -36,9 +36,9 @@ def suggest(  # noqa: PLR0917  options are given by name
     as_yaml: Annotated[bool, typer.Option("--yaml", help="Write the recipients as watchlist entries.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File for the entries.")] = None,
 ) -> None:
-    """Suggest vendors: recipients of stored awards that are about topics and name no vendor. Exit code 1 if none.
+    """Suggest vendors to add. They are recipients of stored awards that match topics, and no vendor.
 
-    The entries go to review by name. Check what a company sells before you add it.
+    Exit code 1 if there are none. The entries go to review by name. Check what a company sells before you add it.
     """
     settings: Settings = context.obj
     wanted = [("band", "any"), ("since", since), *(("agency", name) for name in agency or ())]

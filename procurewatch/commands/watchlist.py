@@ -80,7 +80,7 @@ def list_entries(
 
 @vendors.command("show")
 def show_entry(context: typer.Context, vendor: Annotated[str, typer.Argument(help="An id or a name.")]) -> None:
-    """Show one entry: all fields, its sources, and the search terms sent to sources."""
+    """Show one entry with its sources and search terms."""
     settings: Settings = context.obj
     files = settings.watchlist_files
     found = read_vendor(vendor, load_watchlist(*files))
@@ -125,7 +125,7 @@ def check(
         list[str] | None, typer.Option("--vendor", help="With --network, only this entry, by id or name.")
     ] = None,
 ) -> None:
-    """Check the watchlist for errors, also against the stored records. Exit code 1 if a finding is serious.
+    """Check the watchlist for errors. Stored records are checked, too. Exit code 1 if a finding is serious.
 
     With --network it prints lines to add to entries, and the exit code is also 1 if an entry could not be checked.
     """
@@ -204,7 +204,7 @@ def preview_entries(  # noqa: PLR0917  options are given by name
     uei: UeiOption = None,
     examples: Annotated[int, typer.Option(min=0, max=1000, help="Number of examples for each band.")] = EXAMPLES,
 ) -> None:
-    """Show what a new entry would match in the stored records, before you save it. Exit code 1 if nothing."""
+    """Show which stored records a new entry would match. Nothing is saved. Exit code 1 if none match."""
     settings: Settings = context.obj
     if (file is None) == (not name and not phrase):
         raise typer.BadParameter("name a file, or give --name or --phrase")
@@ -286,7 +286,7 @@ def add(  # noqa: PLR0917  options are given by name
     note: Annotated[str, typer.Option(help="A note for readers of the list.")] = "",
     replace: ReplaceOption = False,
 ) -> None:
-    """Add an entry to your own watchlist file, without changing the rest of it."""
+    """Add an entry to your own watchlist file. The rest of the file does not change."""
     texts = {"id": identity, "name": name, "category": category, "note": note}
     texts |= {"portfolio": portfolio.value} if portfolio is not Portfolio.PURE else {}
     texts |= {"kind": kind.value} if kind is not Kind.VENDOR else {}
@@ -316,7 +316,7 @@ def export_entries(
         Path | None, typer.Option("--output", "-o", help="Output file; standard output by default.")
     ] = None,
 ) -> None:
-    """Write the watchlist as CSV; `vendors import` reads it back unchanged."""
+    """Write the watchlist as CSV, for `vendors import`."""
     settings: Settings = context.obj
     watchlist = load_watchlist(*settings.watchlist_files)
     category = known_id("category", category, watchlist.categories) if category else ""
@@ -337,7 +337,7 @@ def import_entries(
     file: Annotated[Path, typer.Argument(help="A CSV file with the columns of `vendors export`.")],
     replace: ReplaceOption = False,
 ) -> None:
-    """Import entries from a CSV file into your own watchlist file; unchanged entries are skipped."""
+    """Import entries from a CSV file. They go to your own watchlist file; unchanged entries are skipped."""
     settings: Settings = context.obj
     known = load_watchlist(*settings.watchlist_files).by_id
     read = [vendor for vendor, _ in read_spreadsheet(file, read_categories())]

@@ -85,7 +85,7 @@ METHOD
 Records are fetched from the official sources named above and stored unchanged. A record matches a vendor when its
 recipient, a former name, the recipient's parent or its Unique Entity ID is on the watchlist, or when its description
 names a product. The column matched_because gives the reason and quotes the words. A match says that a record fits the
-watchlist; it says nothing about anybody's conduct. Uncertain matches that nobody has reviewed are not in this pack.
+watchlist; it is not an accusation. Uncertain matches that nobody has reviewed are not in this pack.
 
 WHAT WAS REMOVED
 SAM.gov and FPDS send the user names of the officials who entered a record. In evidence/ they are replaced by

@@ -80,7 +80,7 @@ def test_a_digest_names_vendors_agencies_amounts_payees_and_reasons() -> None:
         assert "Reseller: PANAMERICA COMPUTERS, INC." in said
         assert "Recipient: CLEARVIEW AI, INC." in said
         assert 'Why: Matched because the record holds "CLEARVIEW AI, INC." and "CLEARVIEW".' in said
-        assert "Signed 2024-03-19 · published not stated · first seen 2026-11-20 14:05 UTC, 976 days after sign" in said
+        assert "Signed 2024-03-19 · first seen 2026-11-20 14:05 UTC, 976 days after sign" in said
         assert "awards signed after 2026-08-22 are not public yet" in said
         assert "You get this because of the alert “records about face recognition”, sent weekly." in said
         assert said.index("Babel Street ·") < said.index("Clearview AI ·"), "the largest obligation first"

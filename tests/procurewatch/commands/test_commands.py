@@ -145,6 +145,8 @@ def test_search_show_and_export(stored: Path, tmp_path: Path) -> None:
         assert "70CMSD21P00000127" in run(stored, "search", address).stdout
     shown = run(stored, "show", "https://www.usaspending.gov/award/CONT_AWD_70CMSD24P00000119_7012_-NONE-_-NONE-/")
     assert "FORENSIC SOFTWARE" in shown.stdout
+    assert re.search(r"award obligated total +│ \$1,102,500\.00 ", shown.stdout)
+    assert re.search(r"PIID +│ 70CMSD24P00000119 ", shown.stdout)
     assert re.search(r"[0-9a-f]{64}", shown.stdout), "the evidence's hash"
     assert run(stored, "show", "nothing-like-it").returncode == 1
     table = run(stored, "export", "--vendor", "Clearview AI", "--format", "csv")

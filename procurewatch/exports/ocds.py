@@ -18,7 +18,7 @@ from urllib.parse import quote
 from feeds.text import clean, format_money, one_line
 from feeds.urls import official_page
 from sources.records import Amount
-from storage.models import StoredAction, StoredEvidence, StoredLink, StoredRecord
+from storage.models import StoredAction, StoredEvidence, StoredLink, StoredMatch, StoredRecord
 from storage.reading.export_rows import attribution
 
 # Not a registered prefix; those begin with "ocds-" and are assigned by the Open Contracting Partnership.
@@ -72,6 +72,7 @@ def release_of(
             "parties": list(_parties(record)),
             "buyer": buyer if record.category != "subaward" else None,
             "relatedProcesses": list(_related(record, linked, prefix)),
+            "matches": [_match(match) for match in record.matches],
             **sections(record, actions, [*_documents(record, linked), *_evidence(evidence)]),
         }
     )
@@ -189,7 +190,20 @@ def _parties(record: StoredRecord) -> Iterator[Json]:
             "parentUEI": clean(record.recipient_parent_uei),
             "attribution": attribution(record),
         }
-        yield {**party, "identifier": identifier, "roles": ["supplier"], "details": details}
+        address = {"region": clean(record.recipient_state)}
+        yield {**party, "identifier": identifier, "address": address, "roles": ["supplier"], "details": details}
+
+
+def _match(match: StoredMatch) -> Json:
+    """Return an entry of the watchlist that a record matches: an addition of ours to a release."""
+    return {
+        "id": clean(match.vendor_id),
+        "name": one_line(match.vendor_name),
+        "kind": match.entry_kind,
+        "category": clean(match.category),
+        "viaReseller": match.via_reseller,
+        "reason": one_line(match.reason),
+    }
 
 
 def _buyer(record: StoredRecord) -> Json | None:

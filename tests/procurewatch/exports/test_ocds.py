@@ -20,6 +20,7 @@ from procurewatch.query_coverage import About
 from sources.records import Amount, AmountMeaning
 from storage.database import Database
 from storage.models import StoredLink, StoredRecord
+from storage.reading.export_rows import with_bands
 from storage.reading.records import all_keys, records_by_key
 from tests.feeds.records import CLEARVIEW, SEEN
 from tests.records import BABEL, COURT_REPORTER, NO_FAIR_OPPORTUNITY, SOLE_SOURCE, match
@@ -114,6 +115,27 @@ def release(record: StoredRecord, *links: tuple[StoredLink, StoredRecord | None]
     assert made is not None
     assert errors(package(made)) == []
     return made
+
+
+def test_a_release_names_the_matching_entries(database: Database) -> None:
+    resold = replace(BABEL, recipient=replace(BABEL.recipient, state="VA"))
+    named = match(resold, "babel-street")
+    named.signals = [{**named.signals[0], "kind": "product", "field": "description"}]
+    save(database, resold, named, match(resold, "panamerica", band="review"))
+    with database.reading() as session:
+        records = with_bands(records_by_key(session, all_keys(session)))
+        (made,) = json.loads(b"".join(ocds_bytes(session, records, About())))["releases"]
+    assert errors(package(made)) == []
+    (found,) = made["matches"]
+    assert found == {
+        "id": "babel-street",
+        "name": "Babel Street",
+        "kind": "vendor",
+        "category": "social-media",
+        "viaReseller": True,
+        "reason": "Babel Street is the recipient's name.",
+    }
+    assert [party["address"] for party in made["parties"] if "supplier" in party["roles"]] == [{"region": "VA"}]
 
 
 def test_identifiers_use_the_documented_schemes() -> None:

@@ -32,7 +32,7 @@ def match_filter(query: Query) -> list[Condition]:
     if query.category:
         conditions.append(_any_of(col(MatchRow.vendor_category), query.category))
     if query.reseller:
-        conditions.append(col(MatchRow.via_reseller).is_(query.reseller != "no"))
+        conditions += [col(MatchRow.via_reseller).is_(query.reseller != "no"), col(MatchRow.is_topic).is_(False)]
     if query.decision:
         conditions.append(col(MatchRow.decision) == ("" if query.decision == "unreviewed" else query.decision))
     return conditions or ([] if query.band is BandFilter.ALL else [col(MatchRow.record_key) != ""])
@@ -163,6 +163,7 @@ def withdrawn_filter(query: Query) -> Condition:
             col(rejected.record_key) == col(EventRow.record_key),
             col(rejected.vendor_id) == col(EventRow.vendor_id),
             col(rejected.via_reseller).is_(query.reseller != "no"),
+            col(rejected.is_topic).is_(False),
         )
         conditions.append(exists().where(*same).correlate(EventRow))
     return and_(*conditions)

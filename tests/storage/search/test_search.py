@@ -21,6 +21,7 @@ from sqlmodel import col
 from sources.records import Agency, Amount, AmountMeaning, AwardCategory, Publication, PublicationKind, Recipient
 from storage.database import Database, open_database
 from storage.models import StoredRecord, recipient_subjects, record_subject
+from storage.reading.records import matches_by_record
 from storage.rows import award_row
 from storage.search.facets import FacetCount, count_by_facets
 from storage.search.query import InvalidQuery, Query, Sort, read_query
@@ -542,6 +543,26 @@ def test_a_withdrawal_is_published_to_the_vendor_of_the_match(sample_copy: Datab
             for reseller in ("yes", "no")
         }
     assert kinds == {"yes": ["new-award"], "no": ["withdrawn", "withdrawn"]}
+
+
+def test_only_a_vendors_products_are_bought_through_a_reseller(database: Database) -> None:
+    """The words of a topic are never the recipient's name, and yet whoever is paid is no reseller of the topic."""
+    words = [{"kind": "topic", "field": "description", "text": "FACIAL RECOGNITION", "term": "facial recognition",
+              "start": 0, "end": 18, "score": 0.9, "action_key": ""}]  # fmt: skip
+    topic = "face-recognition"
+    named = [{**words[0], "kind": "product"}]
+    save(database, CLEARVIEW, match(CLEARVIEW), match(CLEARVIEW, topic, is_topic=True, signals=words))
+    save(
+        database,
+        BABEL,
+        match(BABEL, "babel-street", signals=named),
+        match(BABEL, topic, is_topic=True, signals=words),
+    )
+    assert find_piids(database, reseller="yes") == [BABEL.piid]
+    assert find_piids(database, reseller="no") == [CLEARVIEW.piid]
+    with database.reading() as session:
+        resold = {each.vendor_id: each.via_reseller for each in matches_by_record(session, [BABEL.key])[BABEL.key]}
+    assert resold == {"babel-street": True, "face-recognition": False}
 
 
 def test_a_question_is_answered_from_indexes(sqlite_url: str) -> None:

@@ -48,6 +48,7 @@ SECTIONS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "serve": ("commands.publish:serve", "Run the website"),
         "feeds": ("commands.publish:feeds", "Write the site and its feeds as files"),
         "alerts": ("alerts.command:alerts", "Send what is new by mail, chat or webhook"),
+        "mcp": ("mcp_server.command:mcp", "Let language models read the records (MCP)"),
     },
     "Decide": {
         "vendors": ("commands.watchlist:vendors", "Show and edit the watchlist"),

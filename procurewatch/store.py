@@ -202,7 +202,7 @@ class Store:
         self._stack.close()
 
     def records(self, *words: str, limit: int | None = None, **filters: Unpack[Filters]) -> Iterator[StoredRecord]:
-        """Find records, newest signed (or published) first, with their matches: published ones by default."""
+        """Find records, newest signed (or published) first unless `sort` is given, with their matches."""
         query = self._query(words, filters)
         return self._stream(lambda session: with_bands(find_records(session, query, limit), query.bands))
 
@@ -212,7 +212,7 @@ class Store:
         Dates, fiscal years and amounts select actions, and a match must concern them, so their dollars can be added up.
         """
         query = self._query(words, filters)
-        return self._stream(lambda session: islice(_found_actions(session, query), limit))
+        return self._stream(lambda session: islice(found_actions(session, query), limit))
 
     def events(self, *words: str, limit: int | None = None, **filters: Unpack[Filters]) -> Iterator[StoredEvent]:
         """Find the entries of feeds, newest first seen first."""
@@ -370,7 +370,8 @@ def read_filters(app: AppContext, session: Session, words: Sequence[str], filter
         raise InvalidQuery(error.message) from None
 
 
-def _found_actions(session: Session, query: Query) -> Iterator[AwardAction]:
+def found_actions(session: Session, query: Query) -> Iterator[AwardAction]:
+    """Yield the actions that a query finds: the awards newest first, the actions of each oldest first."""
     awards = with_bands(find_records(session, awards_query(query)), query.bands)
     for batch in in_batches(awards):
         actions = load_found_actions(session, query, [award.key for award in batch], is_list=True)

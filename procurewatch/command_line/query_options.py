@@ -64,13 +64,12 @@ def _option_parameters() -> list[inspect.Parameter]:
 def query_from_options(options: QueryOptions, watchlist: Watchlist, session: Session | None = None) -> Query:
     """Return the query. Raises `typer.BadParameter`, also if it names what does not exist (`check_query`)."""
     words = options["words"]
-    params = [(name, value) for name in PARAMETERS[1:] for value in options[name]]
+    params = [(name, _known(name, value, watchlist)) for name in PARAMETERS[1:] for value in options[name]]
     if len(words) == 1 and _PASTED.fullmatch(words[0]):
         pasted = words[0].rpartition("?")[2] if "?" in words[0] else words[0]
         params += parse_qsl(pasted, keep_blank_values=True, max_num_fields=1000)
     else:
         params = [("q", _typed(words)), *params]
-        params = [(name, _known(name, value, watchlist)) for name, value in params]
     try:
         query = read_query(params)
     except InvalidQuery as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +38,7 @@ from procurewatch.web.security.addresses import Proxies
 from procurewatch.web.security.connections import ConnectionLimits
 from procurewatch.web.security.guard import API, RequestGuard, RequestRejected, server_error
 from procurewatch.web.security.login import Access
+from procurewatch.web.serving import listening, server_running
 from procurewatch.web.sql.pages import sql_routes
 from procurewatch.web.sql.workers import SqlWorkers
 from procurewatch.web.tracking import RequestTracker
@@ -104,36 +103,10 @@ def site_running(app: AppContext, host: str, port: int, site_url: str) -> Iterat
         OSError: the port is in use.
         RuntimeError: the server has ended by itself, which sets `app.stop`.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family) as listening:
-        name = f"[{host}]" if ":" in host else host
-        base_url = site_url or app.settings.site_url or f"http://{name}:{listening.getsockname()[1]}"
-        server = make_server(app, base_url)
-        has_failed = threading.Event()
-
-        def serve() -> None:
-            try:
-                server.run(sockets=[listening])
-            finally:
-                if not app.stop.is_set():
-                    has_failed.set()
-                    app.stop.set()
-
-        thread = threading.Thread(target=serve, name="website")
-        thread.start()
-        threading.Thread(target=_stop_with, args=(server, app.stop), daemon=True).start()
-        try:
+    with listening(host, port) as (sockets, address):
+        base_url = site_url or app.settings.site_url or address
+        with server_running(make_server(app, base_url), sockets, app.stop):
             yield base_url
-        finally:
-            app.stop.set()
-            thread.join()
-        if has_failed.is_set():
-            raise RuntimeError("the web server has ended by itself")
-
-
-def _stop_with(server: uvicorn.Server, stop: threading.Event) -> None:
-    stop.wait()
-    server.should_exit = True
 
 
 def make_server(app: AppContext, base_url: str, limits: ConnectionLimits | None = None) -> uvicorn.Server:

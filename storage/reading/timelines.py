@@ -9,9 +9,11 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from storage.errors import left_out
 from storage.models import EventKind, StoredEvent, StoredLink, StoredRecord
 from storage.reading.events import events_of
 from storage.reading.records import records_by_key
+from storage.reading.summaries import published_among
 from storage.rows import view_of
 from storage.tables import LinkRow
 
@@ -21,6 +23,15 @@ Linked = tuple[StoredLink, StoredRecord | None]
 def links_of(session: Session, key: str) -> list[StoredLink]:
     """Return the links of a record, publication or award, by confidence, highest first."""
     return _links(session, [key])
+
+
+def public_links(session: Session, key: str) -> list[StoredLink]:
+    """Return a record's links, without those to stored records that are not published."""
+    links = links_of(session, key)
+    others = sorted({link.award_key if link.record_key == key else link.record_key for link in links})
+    stored = {record.key for record in records_by_key(session, others)} | left_out(session).keys()
+    hidden = stored - published_among(session, others)
+    return [link for link in links if not {link.award_key, link.record_key} & hidden]
 
 
 def _links(session: Session, keys: Sequence[str]) -> list[StoredLink]:

@@ -187,6 +187,7 @@ def test_the_filters_are_those_of_the_query_language(demo: procurewatch.Store) -
     assert {event.kind for event in kinds} == {EventKind.NEW_AWARD, EventKind.MODIFIED}
     pasted = [record.key for record in demo.records("vendor=clearview-ai&agency=7012")]
     assert pasted == [record.key for record in demo.records(vendor="Clearview AI", agency=["7012"])]
+    assert demo.count("q=recognition", vendor="Clearview AI") == demo.count("recognition", vendor="clearview-ai") == 1
     assert demo.count(min_amount=Decimal("1000000.50")) == demo.count("min_amount=1000000.5") > 0
 
 

@@ -55,15 +55,14 @@ from procurewatch.web.responses import (
 )
 from procurewatch.web.security.guard import API, explain_failure
 from sources.registry import SOURCES
-from storage.errors import left_out
-from storage.models import StoredLink, StoredRecord
+from storage.models import StoredRecord
 from storage.reading.coverage import list_periods
 from storage.reading.events import events_of
-from storage.reading.records import actions_of, evidence_of, record_by_key, records_by_key
+from storage.reading.records import actions_of, evidence_of, record_by_key
 from storage.reading.source_health import load_health
 from storage.reading.source_records import load_source_records
 from storage.reading.summaries import published_among
-from storage.reading.timelines import links_of
+from storage.reading.timelines import public_links
 from storage.search.facets import count_by_facets
 from storage.search.query import PARAMETERS, InvalidQuery, Query, read_query
 from storage.search.search import count_records, event_cursor, find_events, find_records, record_cursor
@@ -260,21 +259,12 @@ def _detail(session: Session, record: StoredRecord, base_url: str) -> RecordDeta
     more = {
         "actions": [Action.model_validate(action) for action in actions_of(session, record.key)],
         "events": events,
-        "links": [Link.model_validate(link) for link in _public_links(session, record.key)],
+        "links": [Link.model_validate(link) for link in public_links(session, record.key)],
         "source_records": [source_record(each) for each in load_source_records(session, record.key)],
         "evidence": [evidence_of_record(evidence, base_url) for evidence in evidence_of(session, record.key)],
     }
     detail: RecordDetail = RecordDetail.model_validate({**record_values(record, base_url), **more})
     return detail
-
-
-def _public_links(session: Session, key: str) -> Sequence[StoredLink]:
-    """Return a record's links, without those to stored records that are not published."""
-    links = links_of(session, key)
-    others = {link.award_key if link.record_key == key else link.record_key for link in links}
-    stored = {record.key for record in records_by_key(session, sorted(others))} | left_out(session).keys()
-    hidden = stored - published_among(session, sorted(others))
-    return [link for link in links if not {link.award_key, link.record_key} & hidden]
 
 
 def _vendors(context: WebContext) -> list[WatchlistEntry]:

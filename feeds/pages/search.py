@@ -129,6 +129,7 @@ def render_search(context: PageContext, page: SearchPage, *, now: datetime) -> b
         page=page,
         formats=[(title, _with_query(f"{SEARCH}.{end}", page.feed_query)) for end, title in FORMATS.items()],
         exports=[(title, _with_query(f"{SEARCH}.{end}", page.query)) for end, title in EXPORTS.items()],
+        dictionary=_with_query(f"{SEARCH}.csv.datapackage.json", page.query),
         missing=reporting_delay_note(now.date()) if page.may_lack_defense else "",
         found=found,
         entries=_at_most(page.entries_a_year, MAX_ENTRIES, "entry", "entries"),

@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Iterator
 from contextlib import closing
-from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -79,20 +78,6 @@ def test_rows_that_overlap_have_a_note_and_a_total_that_counts_once(site: httpx.
     assert "counts in full in both" not in site.get("/compare?rows=agency&columns=year").text
     api = site.get("/api/v1/spending?rows=vendor").json()
     assert (api["rows_overlap"], api["columns"], api["cells"]) == (True, [], [])
-
-
-def test_the_exports_of_the_same_search_add_up_to_the_same(site: httpx.Client) -> None:
-    asked = "agency=7012&fiscal_year=2022&fiscal_year=2023"
-    total = site.get(f"/api/v1/spending?{asked}&rows=agency").json()["total"]
-    actions = list(csv.DictReader(io.StringIO(site.get(f"/search.csv?{asked}&rows=actions").text)))
-    assert sum(Decimal(row["action_obligation"]) for row in actions) == Decimal(total["dollars"]) == Decimal("1787500")
-    assert {row["fiscal_year"] for row in actions} == {"2022", "2023"}
-    assert len(actions) == total["actions"]
-    records = list(csv.DictReader(io.StringIO(site.get(f"/search.csv?{asked}").text)))
-    assert [Decimal(row["obligated_by_actions"]) for row in records] == [Decimal("1787500")]
-    assert [Decimal(row["award_obligated_total"]) for row in records] == [Decimal("2287500")]
-    one = list(csv.DictReader(io.StringIO(site.get("/search.csv?agency=7012&min_amount=700000&rows=actions").text)))
-    assert sorted(row["action_obligation"] for row in one) == ["1102500.00", "787500.00"]
 
 
 @pytest.mark.parametrize(

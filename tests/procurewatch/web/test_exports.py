@@ -142,6 +142,8 @@ def test_a_file_links_the_data_dictionary_with_its_coverage(client: Client) -> N
     assert client.get(resource["path"]).content == answer.content
     fields = [field["name"] for field in resource["schema"]["fields"]]
     assert fields == answer.text.partition("\r\n")[0].split(",")
+    (linked,) = tree_of(client.get(f"/search{SEARCH}").content).xpath("//a[.='What the columns mean']/@href")
+    assert client.get(f"/{linked}").json()["resources"][0]["name"] == "records"
     assert dictionary["coverage"] == client.get(f"/api/v1/records{SEARCH}").json()["coverage"]
     assert dictionary["freshness"][0].startswith("USAspending: last polled without a failure 20")
     assert client.get("/search.csv.datapackage.json?rows=x").status_code == 400

@@ -111,8 +111,8 @@ def overlap_note(rows: Dimension, columns: Dimension | None, table: SpendingTabl
     if not overlapping:
         return ""
     return (
-        f"An action that matches two {' or '.join(overlapping)} counts in full in both, so these add up to more "
-        "than their total. Totals count each action once."
+        f"An action that matches two {' or '.join(overlapping)} counts in full in both, so these do not add up "
+        "to their total. Totals count each action once."
     )
 
 

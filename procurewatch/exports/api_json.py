@@ -288,7 +288,7 @@ class SpendingCell(SpendingTotal):
 
 
 class Spending(ApiModel):
-    """Totals of a query's actions by rows and columns. Overlapping rows add up to more than their total."""
+    """Totals of a query's actions by rows and columns. Overlapping rows do not add up to their total."""
 
     total: SpendingTotal
     rows: list[SpendingHeading] = Field(description="fiscal years in order, anything else by dollars, most first")

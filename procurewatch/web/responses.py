@@ -95,6 +95,14 @@ def _is_fresh(request: Request, body: Body) -> bool:
     return body.modified <= (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
+TITLES: dict[int, str] = {
+    HTTPStatus.NOT_FOUND: "Not found",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Server error",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Temporarily unavailable",
+}
+
+
 class ErrorResponse(PlainTextResponse):
     """An error as one line of text, or for a browser as a page with that line."""
 
@@ -107,7 +115,7 @@ class ErrorResponse(PlainTextResponse):
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
         depth = raw.count(b"/") - 1
         if "text/html" in Headers(scope=scope).get("accept", "") and depth <= MAX_PAGE_DEPTH:
-            title = "Not found" if self.status_code == HTTPStatus.NOT_FOUND else "Request rejected"
+            title = TITLES.get(self.status_code, "Request rejected")
             page = PageContext(served=True, depth=depth).render("refusal.html", title=title, line=self._line)
             response = Response(page, self.status_code, media_type=HTML)
             for name, value in self.headers.items():

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from procurewatch.web.responses import problem_response
+from procurewatch.web.responses import ErrorResponse, problem_response
 from procurewatch.web.security.addresses import Proxies, peer_address
 from procurewatch.web.security.rate_limit import RateLimiter
 from storage.errors import describe_error, explain_database_error, is_damage, is_unavailable
@@ -146,10 +146,10 @@ def _is_logged(error: Exception) -> bool:
     return False
 
 
-def server_error(*arguments: object) -> PlainTextResponse:
+def server_error(*arguments: object) -> ErrorResponse:
     """Return the response to an unexpected exception, the last argument."""
     status, line, headers = explain_failure(arguments[-1])
-    return PlainTextResponse(f"{line}\n", status, headers)
+    return ErrorResponse(status, line, headers)
 
 
 def explain_failure(error: object) -> tuple[int, str, dict[str, str]]:

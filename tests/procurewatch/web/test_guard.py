@@ -227,6 +227,9 @@ def test_an_internal_error_is_one_line_with_all_headers(
     answer = client.get(path)
     assert (answer.status_code, answer.text.count("\n"), "secret" in answer.text) == (500, 1, False)
     assert answer.headers["content-security-policy"]
+    page = client.get(path, headers={"Accept": "text/html"})
+    assert (page.status_code, "<h1>Server error</h1>" in page.text, "secret" in page.text) == (500, True, False)
+    assert page.headers["content-security-policy"]
 
 
 def test_an_internal_error_of_the_api_is_problem_json(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

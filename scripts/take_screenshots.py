@@ -27,7 +27,7 @@ PICTURES = {
     "search-page": ("/search?q=cellebrite", WIDE),
     "compare-page": ("/compare?category=device-forensics&fiscal_year=2024&rows=agency&columns=vendor", WIDE),
     "award-page": ("/awards/CONT_AWD_70CMSD21P00000127_7012_-NONE-_-NONE-.html", WIDE),
-    "vendor-page": ("/vendor/babel-street.html", WIDE),
+    "vendor-page": ("/vendor/babel-street.html?agency=7014", WIDE),
     "sql-page": ("/sql/procurewatch/who-sells", WIDE),
 }
 

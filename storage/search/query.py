@@ -291,7 +291,7 @@ def read_query(params: Mapping[str, str] | Iterable[tuple[str, str]], ignored: C
 
     Args:
         params: names and values; pairs if a name may occur more than once.
-        ignored: parameters that are not part of the query ("after", "limit").
+        ignored: parameters that the address may have besides the query ("after", "limit").
 
     Raises:
         InvalidQuery: a name is probably mistyped, or a value is too long or invalid.
@@ -299,7 +299,7 @@ def read_query(params: Mapping[str, str] | Iterable[tuple[str, str]], ignored: C
     pairs = params.items() if isinstance(params, Mapping) else params
     given: dict[str, list[str]] = {}
     for name, value in pairs:
-        if name not in ignored and _has_value(name, value):
+        if name not in ignored and _has_value(name, value, (*PARAMETERS, *ignored)):
             given.setdefault(name, []).append(value.strip())
     read: dict[str, object] = {}
     for name, values in given.items():
@@ -322,11 +322,16 @@ def is_mistyped(name: str, known: Collection[str]) -> bool:
     return not _ADDED.match(given) and bool(difflib.get_close_matches(given, known, n=1, cutoff=0.7))
 
 
-def _has_value(name: str, value: str) -> bool:
+def refuse_mistyped(name: str, known: Collection[str]) -> None:
+    """Raise `InvalidQuery` for an unknown parameter that is probably a known one."""
+    if name not in known and is_mistyped(name, known):
+        raise InvalidQuery(_unknown("parameter", name, known))
+
+
+def _has_value(name: str, value: str, known: Collection[str]) -> bool:
     """Whether a parameter is known and not empty. Raises `InvalidQuery` if it is mistyped or its value too long."""
     if name not in PARAMETERS:
-        if is_mistyped(name, PARAMETERS):
-            raise InvalidQuery(_unknown("parameter", name, PARAMETERS))
+        refuse_mistyped(name, known)
         return False
     limit = MAX_TEXT_LENGTH if name == "q" else MAX_VALUE_LENGTH
     if len(value) > limit:

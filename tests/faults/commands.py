@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from decimal import Decimal as Dollars
 from functools import partial
 from pathlib import Path
 
+from procurewatch.static_site.manifest import MANIFEST, digest_file, read_manifest
 from storage.database import open_database
 from storage.models import record_subject
 from storage.writing.reviews import Decision, ReviewDecision, write_decisions
@@ -89,7 +91,7 @@ def commands() -> Iterator[list[Command]]:
                 name="site",
                 arguments=("feeds", "build", "{folder}/site", "--site-url", "https://example.org"),
                 prepare=_records,
-                result=partial(files_of, name="site"),
+                result=_site,
             ),
             Command(
                 name="export",
@@ -136,6 +138,18 @@ def _records(folder: Path) -> None:
     (folder / "exported").mkdir()
     with closing(open_database(f"sqlite:///{folder / DATABASE}")) as database:
         fill(database)
+
+
+def _site(folder: Path) -> object:
+    """Return the site's files. Pagefind names those of its index otherwise in each build: of them, how many pages."""
+    site = folder / "site"
+    for path, file in read_manifest(site).files.items():
+        assert digest_file(site / path) == file.sha256, path
+    files = {path: content for path, content in files_of(folder, "site").items() if not path.endswith(MANIFEST)}
+    index = {path: content for path, content in files.items() if path.startswith("site/pagefind/")}
+    entry = json.loads(index.get("site/pagefind/pagefind-entry.json", b"{}"))
+    pages = {language: found["page_count"] for language, found in entry.get("languages", {}).items()}
+    return {path: files[path] for path in files.keys() - index.keys()}, pages
 
 
 def _archive(folder: Path) -> None:

@@ -165,6 +165,6 @@ def records_of(folder: Path) -> object:
     return tables
 
 
-def files_of(folder: Path, name: str) -> object:
+def files_of(folder: Path, name: str) -> dict[str, bytes]:
     """Return the files in a part of a data folder."""
     return {str(file.relative_to(folder)): file.read_bytes() for file in (folder / name).rglob("*") if file.is_file()}

@@ -258,7 +258,7 @@ def _row_type(request: Request) -> RowType:
 def _public_query(request: Request) -> Query:
     """Return the query of a URL; downloads hold published matches only. Raises `InvalidQuery`."""
     params = [(name, clean(value)) for name, value in request.query_params.multi_items()]
-    return check_query(params, is_reviewer=False)
+    return check_query(params, is_reviewer=False, ignored=("after", "rows"))
 
 
 def _find_record(context: WebContext, session: Session, name: str) -> StoredRecord | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -66,9 +66,12 @@ def router(context: WebContext) -> APIRouter:
     return routes
 
 
-def check_query(params: Params, *, is_reviewer: bool) -> Query:
-    """Return the query of a URL. Raises `InvalidQuery`, also for what only a reviewer may search."""
-    query = read_query(params, ignored=("after",))
+def check_query(params: Params, *, is_reviewer: bool, ignored: Collection[str] = ("after",)) -> Query:
+    """Return the query of a URL. Raises `InvalidQuery`, also for what only a reviewer may search.
+
+    `ignored` are the other parameters that the URL may have.
+    """
+    query = read_query(params, ignored=ignored)
     if not query.is_public and not is_reviewer:
         raise InvalidQuery("only a signed-in reviewer may ask for matches that are not published")
     return query

@@ -40,7 +40,7 @@ from storage.reading.summaries import (
     publications_about,
     spending,
 )
-from storage.search.query import InvalidQuery, Query, read_query
+from storage.search.query import InvalidQuery, Query, read_query, refuse_mistyped
 from storage.search.search import count_events_since, find_events
 from storage.search.tokenize import tokenize
 
@@ -142,6 +142,8 @@ def _page(context: WebContext, kind: SubjectKind) -> Callable[[str, Request], Re
 def _read_narrowed(request: Request) -> Narrowed:
     """Return what a URL narrows a page to. Raises `InvalidQuery` if a value is invalid."""
     wanted = ("agency", "seen_since")
+    for name in request.query_params:
+        refuse_mistyped(name, wanted)
     query = read_query([pair for pair in request.query_params.multi_items() if pair[0] in wanted])
     if len(query.agency) > 1:
         raise InvalidQuery("agency is given more than once")

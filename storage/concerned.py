@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from sqlalchemy import ColumnElement, SQLColumnExpression, Text, and_, func, or_, type_coerce
 from sqlmodel import col
 
@@ -19,6 +21,7 @@ def is_concerned(match: MatchRow | StoredMatch, kind: str, action_key: str, vend
     return not keys or action_key in keys or of_record or vendor_id == match.vendor_id
 
 
+@cache
 def concerns_event() -> ColumnElement[bool]:
     """Return the condition that a row of `match` concerns one of `event`, of the same record; as `is_concerned`."""
     action_key = col(EventRow.action_key)

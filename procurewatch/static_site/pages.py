@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
 from feeds import urls
-from feeds.entries.entry import entry_for
+from feeds.entries.entry import Entry, entry_for
 from feeds.entries.render import favicon, icon, scripts, stylesheet
 from feeds.entries.source_health import health_line
 from feeds.formats.sitemap import MAX_URLS, write_robots, write_sitemap, write_sitemap_index
@@ -93,16 +93,21 @@ def _single_pages(context: WebContext, session: Session) -> Iterator[SiteFile]:
 def _feeds(context: WebContext, session: Session, inputs: SiteInputs) -> Iterator[SiteFile]:
     for feed in context.feeds.get(session).by_stem.values():
         digest = inputs.of_feed(feed.kind, feed.slug, feed.title)
+        entries = cache(partial(_entries, context, session, feed, inputs.now))  # the same in each format
         for fmt in FeedFormat:
-            build = partial(_feed, context, session, feed, fmt, inputs.now)
+            build = partial(_feed, context, feed, fmt, entries)
             yield SiteFile(urls.feed_path(feed.kind, feed.slug, fmt), build, digest)
 
 
-def _feed(context: WebContext, session: Session, feed: NamedFeed, fmt: FeedFormat, now: datetime) -> bytes:
-    settings, link = context.app.settings, partial(urls.permalink, context.base_url)
-    events = feed_events(session, feed.query, settings.feed_entries, now)
-    site = SiteFeeds(base_url=context.base_url, hub=settings.websub_hub)
-    return site.feed(feed_row(feed.kind, feed.slug, feed.title), fmt, [entry_for(event, link) for event in events])
+def _entries(context: WebContext, session: Session, feed: NamedFeed, now: datetime) -> list[Entry]:
+    link = partial(urls.permalink, context.base_url)
+    events = feed_events(session, feed.query, context.app.settings.feed_entries, now)
+    return [entry_for(event, link) for event in events]
+
+
+def _feed(context: WebContext, feed: NamedFeed, fmt: FeedFormat, entries: Callable[[], Sequence[Entry]]) -> bytes:
+    site = SiteFeeds(base_url=context.base_url, hub=context.app.settings.websub_hub)
+    return site.feed(feed_row(feed.kind, feed.slug, feed.title), fmt, entries())
 
 
 def _subjects(context: WebContext, session: Session, inputs: SiteInputs) -> Iterator[SiteFile]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 
 from sqlalchemy import (
     ColumnElement,
@@ -42,6 +42,7 @@ def events_of(session: Session, record_key: str) -> list[StoredEvent]:
     return load_events(session, ordered, use_snapshots=False)
 
 
+@lru_cache(maxsize=16)  # making it takes longer than most queries with it
 def is_small_change(dollars: Decimal) -> ColumnElement[bool]:
     """Return the condition that an event is a modification that moves fewer dollars, and nothing else.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -28,13 +29,14 @@ from sqlalchemy.orm import Session
 from feeds.pages.compare import title_of
 from monitors.watchlist.model import Watchlist
 from procurewatch.command_line.query_options import query_from_options
+from procurewatch.command_line.terminal import describe_left_out
 from procurewatch.context import AppContext, open_app
 from procurewatch.demo.settings import demo_settings
 from procurewatch.exports.data_frame import data_frame
 from procurewatch.query_coverage import coverage_notes
 from procurewatch.settings import Settings, load_settings
 from storage.database import DatabaseError, open_for_reading, shown_database
-from storage.errors import explain_read_error
+from storage.errors import explain_read_error, left_out
 from storage.fields import FieldType
 from storage.models import (
     StoredAction,
@@ -335,6 +337,8 @@ class Store:
         try:
             with self._app.database.reading() as session:
                 yield session
+                if unreadable := list(left_out(session)):
+                    warnings.warn(describe_left_out(unreadable), RuntimeWarning, stacklevel=3)
         except DBAPIError as error:
             raise DatabaseError(explain_read_error(error)) from error
 

@@ -42,7 +42,7 @@ ROOM_FOR_RECORDS = 7_000  # bytes, for one of them at least
 
 
 def vendor(call: Call) -> tuple[Answer[RecordSummary], str]:
-    """Return what is known of a vendor or topic: paid how much, by whom, through whom, since when."""
+    """Return what is known of a vendor or topic: how much was obligated, by whom, through whom, since when."""
     call.required("vendor", "a vendor's name or id")
     query = call.query()
     if len(query.vendor) != 1:

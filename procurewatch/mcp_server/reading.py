@@ -12,6 +12,7 @@ from feeds import urls
 from feeds.entries.matches import published_matches
 from feeds.entries.source_health import describe_trouble
 from feeds.text import one_line
+from procurewatch.command_line.terminal import describe_left_out
 from procurewatch.context import AppContext
 from procurewatch.exports.api_json import SpendingTotal
 from procurewatch.mcp_server.answers import (
@@ -26,6 +27,7 @@ from procurewatch.mcp_server.answers import (
 )
 from procurewatch.query_coverage import coverage_notes
 from procurewatch.store import read_filters
+from storage.errors import left_out
 from storage.models import StoredEvidence, StoredRecord
 from storage.reading.records import known_agencies, load_evidence_for
 from storage.reading.source_health import load_health
@@ -91,7 +93,15 @@ class Call:
     def limits(self, query: Query, *others: str) -> list[str]:
         """Return what the answer to a query can lack, and what it does not say."""
         coverage = coverage_notes(self.session, self.app.watchlist, query)
-        return [*filter(None, others), *(cut(one_line(each)) for each in coverage), LATE_LIMIT, MATCH_LIMIT]
+        unreadable = list(left_out(self.session))
+        missing = [describe_left_out(unreadable)] if unreadable else []
+        return [
+            *filter(None, others),
+            *map(cut, missing),
+            *(cut(one_line(each)) for each in coverage),
+            LATE_LIMIT,
+            MATCH_LIMIT,
+        ]
 
     def sources(self) -> list[SourceState]:
         """Return when each source was last read."""

@@ -72,7 +72,7 @@ TOOLS: Mapping[str, Tool] = {
         required=("award",),
     ),
     "vendor": Tool(
-        title="What a vendor was paid",
+        title="What was obligated for a vendor",
         description="Show what was obligated for a vendor's or topic's products: in all, since when, by fiscal year, "
         "by agency, and through whom (recipients, resellers). Give `agency` for one buyer.",
         answer=money_tools.vendor,

@@ -227,6 +227,18 @@ def test_a_database_that_breaks_while_it_is_read(sqlite_url: str) -> None:
                 list(records)
 
 
+def test_a_damaged_record_is_left_out_with_a_warning(sqlite_url: str) -> None:
+    with closing(open_database(sqlite_url)) as database:
+        fill(database)
+        with database.engine.begin() as connection:
+            connection.execute(text("UPDATE record SET amounts = 'damaged' WHERE key = :key"), {"key": BABEL.key})
+    with procurewatch.open_store(sqlite_url) as store:
+        for search in (store.records, store.records_frame):
+            with pytest.warns(RuntimeWarning, match=f"1 record .{BABEL.key}.; run procurewatch db check"):
+                assert len(list(search())) > 1
+        assert CLEARVIEW.key in {record.key for record in store.records(vendor="clearview-ai")}
+
+
 def test_the_default_is_the_database_of_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROCUREWATCH_DATA_DIR", str(tmp_path / "no"))
     with pytest.raises(procurewatch.DatabaseError, match=f"there is no database {tmp_path}/no/procurewatch.sqlite3"):

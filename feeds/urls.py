@@ -40,6 +40,9 @@ RECORDS = "records/index.html"  # all records; only a site of files has it
 MISSING = "404.html"  # what a web host answers for an address that is none
 SITEMAP = "sitemap.xml"
 ROBOTS = "robots.txt"
+LLMS = "llms.txt"  # what language models look for
+API = "api/v1"  # only a served site has it
+SQL = "sql/"  # only a site that is served from SQLite has it
 
 USASPENDING = "https://www.usaspending.gov/"
 

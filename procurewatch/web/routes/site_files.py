@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from feeds import urls
 from feeds.entries.render import favicon, icon, scripts, stylesheet
 from feeds.feed import EPOCH
+from feeds.pages.llms_txt import write_llms_txt
 from feeds.site import SiteFeeds
 from procurewatch.web.cache import publication_version
 from procurewatch.web.context import WebContext
@@ -17,7 +18,7 @@ from sources.registry import SOURCES
 from storage.reading.source_health import find_silences, list_incidents
 
 # What is built from the database; feeds and pages have routes of their own.
-BUILT = frozenset({urls.OPML, urls.ABOUT, *(f"{urls.HEALTH}.{fmt}" for fmt in urls.FeedFormat)})
+BUILT = frozenset({urls.OPML, urls.ABOUT, urls.LLMS, *(f"{urls.HEALTH}.{fmt}" for fmt in urls.FeedFormat)})
 MEDIA_TYPES = {
     "atom": "application/atom+xml; charset=utf-8",
     "rss": "application/rss+xml; charset=utf-8",
@@ -27,6 +28,7 @@ MEDIA_TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
     "ico": "image/x-icon",
+    "txt": "text/plain; charset=utf-8",
 }
 
 
@@ -67,6 +69,9 @@ def site_file(context: WebContext, session: Session, path: str) -> bytes:
     """Return one of the files `BUILT`."""
     if path == urls.ABOUT:
         return context.page_context().render("about.html")
+    if path == urls.LLMS:
+        has_sql = context.database.engine.dialect.name == "sqlite"
+        return write_llms_txt(context.page_context(), has_sql=has_sql)
     site = SiteFeeds(base_url=context.base_url)
     if path == urls.OPML:
         return site.opml(all_feeds(context, context.feed_stats.get(session), context.agencies.get(session)))

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from feeds import urls
 from procurewatch.web.responses import ErrorResponse, problem_response
 from procurewatch.web.security.addresses import Proxies, peer_address
 from procurewatch.web.security.rate_limit import RateLimiter
@@ -40,9 +41,9 @@ MAX_NAME_LENGTH = 255  # characters of a host
 MAX_BODY_BYTES = 64 * 1024  # bytes
 # A feed reader that imports every feed requests each at once, with its icon: FreshRSS sent 765 requests in 35 seconds.
 FILES_PER_REQUEST = 10
-FILE_SUFFIXES = (".atom", ".rss", ".json", ".opml", ".ico", ".svg", ".css", ".js")
-SQL = "/sql"
-API = "/api/v1"
+FILE_SUFFIXES = (".atom", ".rss", ".json", ".opml", ".ico", ".svg", ".css", ".js", ".txt")
+SQL = f"/{urls.SQL.rstrip('/')}"
+API = f"/{urls.API}"
 LOOPBACK = frozenset({"localhost", "localhost.localdomain"})
 SERVER_ERROR = "Internal server error. The operator finds the details in the log."
 DAMAGED = "The database of this site is damaged. Its operator finds in the log what to do."

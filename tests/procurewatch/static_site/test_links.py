@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -81,6 +82,14 @@ def test_the_sitemap_lists_all_pages(folder: Path) -> None:
     paths = {url.removeprefix(f"{SITE}/") or urls.INDEX for url in listed}
     assert paths == pages_in(folder) - {urls.MISSING}
     assert f"Sitemap: {SITE}/{urls.SITEMAP}\n" in (folder / urls.ROBOTS).read_text()
+
+
+def test_llms_txt_leads_to_files_of_the_site(folder: Path) -> None:
+    text = (folder / urls.LLMS).read_text()
+    links = re.findall(r"^- \[[^\]]+\]\(([^)]+)\): \S", text, re.MULTILINE)
+    assert len(links) > 8
+    assert [link for link in links if not (folder / link.removeprefix(f"{SITE}/")).is_file()] == []
+    assert all(link.startswith(f"{SITE}/") for link in links)
 
 
 def test_the_page_for_missing_pages_links_to_the_site_from_any_depth(folder: Path) -> None:

@@ -6,6 +6,7 @@ What the database counts is read at each scrape. It is the same in every process
 from __future__ import annotations
 
 import hmac
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from fastapi import APIRouter, Request, Response
@@ -22,6 +23,8 @@ from procurewatch.web.context import WebContext
 from procurewatch.web.responses import ErrorResponse
 from procurewatch.web.security.login import SIGN_INS_PER_MINUTE
 from procurewatch.web.security.rate_limit import RateLimiter
+from storage.alerts.models import SubscriptionState
+from storage.alerts.subscriptions import list_subscriptions
 from storage.database import server_time
 from storage.maintenance.admin import database_size
 from storage.maintenance.processes import list_processes
@@ -83,6 +86,7 @@ class _Stored(Collector):
             ):
                 deliveries.add_metric([state], count)
             yield deliveries
+            yield _alert_metric(session)
             alive = sum(process.is_alive for process in list_processes(session, server_time(session)))
             yield GaugeMetricFamily("procurewatch_processes", "Processes of `procurewatch run` that report", alive)
         yield GaugeMetricFamily("procurewatch_database_bytes", "Size of the database", database_size(database))
@@ -104,6 +108,15 @@ class _Stored(Collector):
             healthy.add_metric([name], not describe_trouble(health))
             quarantined.add_metric([name], health.quarantined)
         yield from (success, healthy, quarantined)
+
+
+def _alert_metric(session: Session) -> Metric:
+    found = GaugeMetricFamily("procurewatch_alerts", "Alerts, by state", labels=["state"])
+    now = server_time(session)
+    states = Counter(alert.state(now) for alert in list_subscriptions(session))
+    for state in SubscriptionState:
+        found.add_metric([state], states[state])
+    return found
 
 
 def _run_metrics(session: Session) -> Iterator[Metric]:

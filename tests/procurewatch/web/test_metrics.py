@@ -81,6 +81,7 @@ def test_what_the_database_counts(database: Database, tmp_path: Path) -> None:
     assert found["procurewatch_source_healthy", ("usaspending",)] == 0, "the last good poll is long ago"
     assert found["procurewatch_quarantined_records", ("usaspending",)] == 0
     assert found["procurewatch_deliveries", ("pending",)] == 1
+    assert [found["procurewatch_alerts", (state,)] for state in ("active", "disabled")] == [1, 0]
     assert found["procurewatch_database_bytes", ()] > 0
 
 

@@ -386,7 +386,8 @@ def test_neither_batches_nor_the_order_of_records_matter(database: Database) -> 
     expected = stored_in_batches(database, [[record] for story in STORIES for record in story])
     assert len(expected["event"]) == 13, "with four round sums"
 
-    @settings(max_examples=20)
+    # Each example stores all records twice; the order in which they come is decided before any SQL is.
+    @settings(max_examples=20 if database.engine.dialect.name == "sqlite" else 5)
     @given(data=st.data())
     def ends_the_same(data: st.DataObject) -> None:
         stories = [iter(story) for story in STORIES]

@@ -46,7 +46,8 @@ CHUNK_SIZE = 1024 * 1024  # bytes
 SEARCH_COLUMNS = "recipient_name, recipient_parent_name, title, description, piid"
 ABOUT = {
     "what": "An export of Procurewatch. docs/querying-sql.md describes the views, docs/exports.md the tables.",
-    "amounts": "Columns that end in _cents are US dollars in whole cents. Never add up amounts from several sources.",
+    "amounts": "Add up obligation of actions, or of matched_actions per vendor. Columns that end in _cents are US "
+    "dollars in whole cents. Never add up amounts from several sources.",
     "evidence": "sha256 is the hash of the source's response; the user names of officials are removed from body.",
     "attribution": f"Where a record's facts name D&B as their source: {ATTRIBUTION}",
 }

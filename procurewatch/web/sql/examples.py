@@ -61,7 +61,7 @@ select
 from actions as c
 join awards as a on a.record_key = c.record_key
 where c.obligation < 0
-  and c.action_key in (select action_key from matched_actions)
+  and exists (select 1 from matched_actions as m where m.action_key = c.action_key)
   and c.signed >= coalesce(nullif(:since, ''), (select date(max(signed), '-12 months') from actions))
 order by c.obligation
 """,

@@ -30,6 +30,10 @@ from tests.commands import run
 collect_ignore = [] if find_spec("moto") else ["procurewatch/test_scanning_s3.py"]
 NO_POSTGRESQL = "NOT TESTED ON POSTGRESQL"
 NO_BROWSER = "NOT TESTED IN A BROWSER"
+TO_INSTALL = {
+    NO_POSTGRESQL: "Where no server can start, set TEST_DATABASE_URL to the URL of another.",
+    NO_BROWSER: "Install Chromium: your system's package, or `.venv/bin/python -m playwright install chromium`.",
+}
 USER_FOLDERS = {
     "HOME": "",
     "XDG_DATA_HOME": "data",
@@ -176,13 +180,14 @@ def postgresql_server() -> Iterator[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Warn if tests on PostgreSQL or in a browser were skipped."""
+    """Warn if tests on PostgreSQL or in a browser were skipped, and say what to install."""
     skipped = [str(report.longrepr) for report in terminalreporter.getreports("skipped")]
-    for missing in (NO_POSTGRESQL, NO_BROWSER):
+    for missing, hint in TO_INSTALL.items():
         left_out = [reason for reason in skipped if missing in reason]
         if left_out:
             terminalreporter.section(f"{missing}: {len(left_out)} tests skipped", sep="!", red=True, bold=True)
             terminalreporter.line(left_out[0])
+            terminalreporter.line(hint)
 
 
 @pytest.fixture

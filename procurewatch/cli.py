@@ -191,7 +191,7 @@ def _misused(message: str) -> NoReturn:
         if option in param.opts:
             value = f" {param.metavar}" if param.metavar else ""
             _end(f"{option} goes before the command: {program_name()} {option}{value} COMMAND", MISUSED)
-    _end(f"{message.rstrip('.')} (see --help)", MISUSED)
+    _end(f"{message.replace('Value error, ', '').rstrip('.')} (see --help)", MISUSED)
 
 
 def _end(message: str, code: int) -> NoReturn:

@@ -81,6 +81,7 @@ def test_poll_and_backfill_report_their_status(tmp_path: Path) -> None:
         (("backfill", "penlink", "--since", "yesterday"), "is not a date"),
         (("search", "--min-amount", "lots"), "is not an amount in dollars"),
         (("--log-format", "xml", "search"), "log_format"),
+        (("export", "--format", "doc"), "Invalid value for '--format': 'doc' is not one of 'csv', "),
         (("--database-url", "mysql://x/y", "search"), "mysql is not supported"),
         (
             ("--database-url", "sqlite:////proc/nothing/here.sqlite3", "search"),

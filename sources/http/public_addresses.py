@@ -10,6 +10,9 @@ import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are an IPv4 address
+# All that IANA has assigned: https://www.iana.org/assignments/ipv6-address-space. Others reach this machine or network,
+# such as ::127.0.0.1, ::ffff:0:127.0.0.1 and fec0::1, which `is_global` takes for global.
+GLOBAL_UNICAST = IPv6Network("2000::/3")
 
 
 class PrivateAddress(Exception):
@@ -35,6 +38,8 @@ def is_public(address: str) -> bool:
     try:
         given = ip_address(address.partition("%")[0])
     except ValueError:
+        return False
+    if isinstance(given, IPv6Address) and not (given in GLOBAL_UNICAST or given in NAT64 or given.ipv4_mapped):
         return False
     return all(each.is_global and not each.is_multicast for each in (given, *_within(given)))
 

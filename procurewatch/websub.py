@@ -51,7 +51,7 @@ def ping(hub: str, addresses: Sequence[str], contact: str, sleep: Callable[[floa
                 # The specification leaves the publisher's request to the hub. Some read hub.url, others hub.topic, and
                 # some only the first one.
                 client.post_form("", [("hub.mode", "publish"), ("hub.url", address), ("hub.topic", address)])
-    except SourceError as error:
+    except (SourceError, ValueError) as error:  # the latter: a proxy or certificate that cannot be used
         log.warning("the WebSub hub could not be notified", reason=str(error))
         return False
     return True

@@ -139,14 +139,6 @@ class _Request:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def _is_usable_proxy(url: str) -> bool:
-    try:
-        httpx.Client(proxy=url if "://" in url else f"http://{url}", trust_env=False, verify=False).close()  # noqa: S501  sends nothing
-    except (httpx.InvalidURL, ImportError, ValueError):
-        return False
-    return True
-
-
 def _is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
@@ -219,7 +211,7 @@ class Client:
                 trust_env=not _is_loopback(base_url),
             )
         except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
-            reason = describe_environment_fault(error, _is_usable_proxy)
+            reason = describe_environment_fault(error)
         else:
             return
         # Raised outside of the handler: httpx's error contains the address of the proxy, and perhaps a password.

@@ -12,6 +12,7 @@ import httpx
 
 from sources.http.client import Timeouts, user_agent
 from sources.http.deadline import Deadline
+from sources.http.environment import describe_environment_fault
 from sources.http.public_addresses import resolve_public
 from sources.http.status import read_retry_after
 
@@ -68,12 +69,20 @@ def post_once(
         deadline.begin(timeouts.total)
         extensions = {"sni_hostname": target.raw_host.decode("ascii"), "trace": deadline.watch}
         timeout = httpx.Timeout(timeouts.read, connect=timeouts.connect)
-        with httpx.Client(trust_env=resolve is None, timeout=timeout) as client:
+        with _client(timeout, trust_env=resolve is None) as client:
             build = partial(client.build_request, "POST", content=body, headers=own, extensions=extensions)
             return _send_to_first(client, [build(target.copy_with(host=host)) for host in hosts])
     except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
         reason = f"{type(error).__name__}: {error}".removesuffix(": ")
     # Raised outside of the handler: httpx's error contains the URL.
+    raise NotSent(reason)
+
+
+def _client(timeout: httpx.Timeout, *, trust_env: bool) -> httpx.Client:
+    try:
+        return httpx.Client(trust_env=trust_env, timeout=timeout)
+    except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
+        reason = describe_environment_fault(error)
     raise NotSent(reason)
 
 

@@ -132,10 +132,11 @@ def _deliver(mail: MailSettings, written: EmailMessage) -> str:
 
 def _connect(mail: MailSettings) -> smtplib.SMTP:
     """Return a connection, encrypted and logged in as the settings say. Raises `Undelivered`."""
-    port, context = mail.port or PORTS[mail.security], ssl.create_default_context()
+    port = mail.port or PORTS[mail.security]
     where = f"{mail.host}:{port}"
     server: smtplib.SMTP | None = None
     try:
+        context = ssl.create_default_context()
         if mail.security == "tls":
             server = smtplib.SMTP_SSL(mail.host, port, timeout=mail.timeout_seconds, context=context)
         else:

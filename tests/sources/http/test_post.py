@@ -131,3 +131,24 @@ def test_a_certificate_must_be_for_the_host_not_for_its_address(
         with pytest.raises(NotSent, match=r"(?i)hostname mismatch"):
             send(f"https://other.example.org:{port}/", "127.0.0.1")
         server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        (
+            "ALL_PROXY",
+            "socks5://127.0.0.1:1",
+            'ALL_PROXY names a SOCKS proxy, which needs a package: pip install "httpx',
+        ),
+        ("NO_PROXY", "fd00::/8", "NO_PROXY contains fd00::/8; list hosts and single addresses"),
+        ("SSL_CERT_FILE", "/nonexistent/ca.pem", "SSL_CERT_FILE is /nonexistent/ca.pem"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_named(
+    variable: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(NotSent) as raised:
+        post_once("https://example.org/", b"", {}, timeouts=LONG, resolve=None)
+    assert str(raised.value).startswith(said)

@@ -208,8 +208,11 @@ def import_file(
     """Import review decisions from a file, all or none. If two decisions conflict, the later one is used."""
     settings: Settings = context.obj
     try:
-        decisions = list(read_decisions(file.read_text(encoding="utf-8").splitlines()))
-    except (InvalidReviewDecision, UnicodeDecodeError) as error:
+        # A text may have characters that `splitlines` takes for the end of a line.
+        decisions = list(read_decisions(file.read_text(encoding="utf-8-sig").split("\n")))
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{file}: not UTF-8 text") from error
+    except InvalidReviewDecision as error:
         raise typer.BadParameter(f"{file}: {error}") from error
     with open_app(settings) as app_context:
         with app_context.database.writing() as session:

@@ -156,3 +156,21 @@ def test_a_decision_that_cannot_be_stored_or_true_is_one_line(folder: Path, fiel
     assert f"decisions.jsonl: line 2 is not a review decision: {why}" in done.stderr
     assert done.stderr.count("\n") == 1
     assert stored(folder)[0] == []
+
+
+def test_decisions_with_a_byte_order_mark_and_any_separator_are_imported(folder: Path) -> None:
+    decision = {
+        "vendor_id": "clearview-ai",
+        "subject": f"record:{CLEARVIEW.key}",
+        "decision": "rejected",
+        "decided_by": "A",
+        "note": "first line\u2028second\x85third",
+        "public_reason": "",
+        "decided_at": "2026-11-01T12:00:00+00:00",
+    }
+    file = folder / "decisions.jsonl"
+    file.write_text(f"{json.dumps(decision, ensure_ascii=False)}\r\n", "utf-8-sig", newline="")
+    done = run(folder, "review", "import", str(file))
+    assert (done.returncode, done.stdout) == (0, "1 decisions imported, 0 unchanged\n"), done.stderr
+    file.write_text(json.dumps(decision), "utf-16")
+    assert "decisions.jsonl: not UTF-8 text" in run(folder, "review", "import", str(file)).stderr

@@ -136,6 +136,11 @@ class Settings(BaseSettings):
     site_folder: Path | None = Field(
         None, description="folder of the site's files for `feeds build`; the WebSub hub is notified after each build"
     )
+    server_url: str = Field(
+        "",
+        description="public URL of the website that `run` or `serve` answers, for alerts, if site_url is that of files",
+        pattern=r"^(https?://[^?#\s]+)?$",
+    )
     feed_entries: int = Field(
         100, ge=1, le=10_000, description="number of entries in a feed; it has more if more are of the last seven days"
     )
@@ -216,6 +221,11 @@ class Settings(BaseSettings):
         if self.web_user_header and not self.trusted_proxies:
             raise ValueError("web_user_header needs trusted_proxies, the address of the proxy that sends it")
         return self
+
+    @property
+    def answering_url(self) -> str:
+        """The public URL at which a server answers, "" if none is known; with `site_folder`, `site_url` is of files."""
+        return self.server_url or ("" if self.site_folder else self.site_url)
 
     @property
     def lookback(self) -> Lookback:

@@ -37,7 +37,8 @@ def make_message(
     """Return the message about events first seen in a period. `key` is its idempotency key."""
     base_url = app_context.settings.site_url
     title = describe(session, subscription, subject_titles(app_context, session))
-    whole = _whole_url(subscription, since, base_url)
+    answering = app_context.settings.answering_url
+    whole = _whole_url(subscription, since, base_url, answering)
     frame = DigestFrame(
         title=title,
         rhythm=subscription.rhythm,
@@ -45,7 +46,7 @@ def make_message(
         until=until,
         base_url=base_url,
         whole_url=whole,
-        manage_url=manage_url(subscription, base_url),
+        manage_url=manage_url(subscription, answering),
         how_to_stop=how_to_stop(subscription),
         unreadable=tuple(left_out(session)),
     )
@@ -84,11 +85,13 @@ def subject_titles(app_context: AppContext, session: Session) -> Mapping[str, st
     return all_named_feeds(session, app_context.watchlist, app_context.settings.feed_min_change).titles
 
 
-def _whole_url(subscription: Subscription, since: datetime, base_url: str) -> str:
-    """Return the page with every entry: the award's, or the search for what was first seen since a day."""
-    if not base_url:
-        return ""
+def _whole_url(subscription: Subscription, since: datetime, base_url: str, answering_url: str) -> str:
+    """Return the page with every entry, "" if there is none.
+
+    It is the award's page, or the search for what was first seen since a day, which only a server answers.
+    """
     if subscription.award_key:
-        return site_url(base_url, award_path(subscription.award_key))
+        return site_url(base_url, award_path(subscription.award_key)) if base_url else ""
     params = [param for param in subscription.search.url_params() if param[0] != "seen_since"]
-    return site_url(base_url, f"{SEARCH}?{urlencode([*params, ('seen_since', since.date().isoformat())])}")
+    query = urlencode([*params, ("seen_since", since.date().isoformat())])
+    return site_url(answering_url, f"{SEARCH}?{query}") if answering_url else ""

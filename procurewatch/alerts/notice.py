@@ -23,7 +23,8 @@ def send_notice(app_context: AppContext, alert: Subscription, reason: str) -> No
     with app_context.database.reading() as session:
         about = describe(session, alert, subject_titles(app_context, session))
     to = channel_of(app_context, alert.channel).shown(alert.address)
-    page = f"\nIts page: {site_url(settings.site_url, f'alerts/{alert.id}')}" if settings.site_url else ""
+    base = settings.answering_url
+    page = f"\nIts page: {site_url(base, f'alerts/{alert.id}')}" if base else ""
     text = (
         f"Procurewatch cannot send alert {alert.id} ({about}) to {to}:\n\n{reason}\n\n"
         "It sends nothing more of this alert until you resume it. Nothing is lost: what is first seen until then is in "

@@ -39,6 +39,8 @@ def run(  # noqa: PLR0917  the options of the command
     when it has changed.
     """
     settings: Settings = context.obj
+    if site_url:
+        settings = settings.model_copy(update={"site_url": site_url})  # of alerts and the static site, too
     with open_app(settings) as app_context, stopping(app_context.stop):
         sources = selected_sources(app_context)
         website = site_served(app_context, host, port, site_url) if serve else nullcontext("")

@@ -49,7 +49,7 @@ class MailChannel:
 
     def __init__(self, app: AppContext) -> None:
         self._mail = app.settings.mail
-        self._base_url = app.settings.site_url
+        self._base_url = app.settings.answering_url
 
     def check(self, address: str) -> str:
         """Return an address as it is stored. Raises `InvalidAddress`, also if e-mail is not set up."""

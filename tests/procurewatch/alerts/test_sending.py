@@ -18,7 +18,7 @@ from procurewatch.alerts.sending import SendReport, send_due, send_test
 from procurewatch.context import AppContext
 from storage.alerts.deliveries import replay_delivery
 from storage.alerts.due import due_events, events_of_delivery
-from storage.alerts.models import DeliveryState, Rhythm, SubscriptionState
+from storage.alerts.models import ChannelKind, DeliveryState, Rhythm, SubscriptionState
 from storage.alerts.subscriptions import mute_subscription, pause_subscription, resume_subscription
 from storage.tables import DeliveryRow, SubscriptionRow
 from tests.procurewatch.alerts.receiver import (
@@ -158,6 +158,25 @@ def test_whoever_runs_it_gets_a_mail_when_an_alert_is_disabled(tmp_path: Path, r
     assert f"    procurewatch alerts resume {alert.id}" in text
     assert f"{site}/alerts/{alert.id}" in text
     assert "secret-path" not in text
+
+
+def test_a_link_to_unsubscribe_leads_to_a_server_not_to_files(tmp_path: Path) -> None:
+    mailbox, site, server = Mailbox(), "https://files.example.org", "https://server.example.org"
+    with smtp_server(mailbox) as port:
+        mail = {"host": "127.0.0.1", "port": port, "security": "none", "sender": "alerts@example.org"}
+        for number, settings in enumerate(({}, {"server_url": server})):
+            folder = tmp_path / str(number)
+            with app_context_at(folder, mail=mail, site_url=site, site_folder=folder / "site", **settings) as app:
+                add_alert(app.database, "ana@example.org", channel=ChannelKind.EMAIL)
+                publish(app.database, CLEARVIEW_FORENSIC)
+                assert send_due(app) == SendReport(sent=1)
+    without, with_link = mailbox.mails
+    for found in mailbox.mails:
+        assert f"{site}/awards/" in found.as_string(), "the pages of awards are files, too"
+    assert "List-Unsubscribe" not in without
+    assert "alerts/link" not in without.as_string()
+    assert "procurewatch alerts remove" in without.as_string()
+    assert with_link["List-Unsubscribe"].startswith(f"<{server}/alerts/link/")
 
 
 def test_a_notice_that_cannot_be_sent_changes_nothing(tmp_path: Path, receiver: Receiver) -> None:

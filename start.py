@@ -44,7 +44,10 @@ def main() -> int:
         # Tests wait for processes, servers and browsers a third of the time: three keep two cores busy. One that has
         # nothing left to do takes over from the others.
         command = ["-m", "pytest", "-n", "3", "--dist", "worksteal", *arguments[1:]]
-    return subprocess.run([PYTHON, *command], cwd=ROOT if testing else None, check=False).returncode
+        os.chdir(ROOT)
+    if os.name != "nt":
+        os.execv(PYTHON, [str(PYTHON), *command])  # signals reach the program itself
+    return subprocess.run([PYTHON, *command], check=False).returncode
 
 
 def set_up(purpose: str) -> None:

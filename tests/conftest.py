@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from filelock import FileLock
 from hypothesis import settings
 from sqlalchemy.engine import make_url
@@ -43,6 +44,8 @@ USER_FOLDERS = {
     "XDG_RUNTIME_DIR": "runtime",
 }
 _numbers = itertools.count()
+# Unlike the program's log, structlog's own shows tracebacks with all variables: that takes seconds in a web server.
+structlog.configure(processors=[structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)])
 dialects.register()
 
 # The duration of an example depends on the machine.

@@ -131,7 +131,7 @@ def measure(
     return found
 
 
-def run(actions: int, rounds: int, folder: Path) -> None:
+def run(actions: int, rounds: int, folder: Path, only: Sequence[str]) -> None:
     """Measure one size, and print a table; a database that is there already is used again."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "procurewatch.sqlite3"
@@ -147,7 +147,9 @@ def run(actions: int, rounds: int, folder: Path) -> None:
         with serving(folder) as server:
             server.request("/")
             started = time.perf_counter() - start
-            found = measure(database, server, addresses(server.url), rounds)
+            paths = addresses(server.url)
+            paths = {kind: own for kind, own in paths.items() if not only or any(part in kind for part in only)}
+            found = measure(database, server, paths, rounds)
     table = Table("milliseconds", "cold, median", "cold, worst", "warm, median", "processor, cold", "processor, warm")
     for kind, samples in found.items():
         cold, warm = zip(*samples, strict=True)
@@ -168,11 +170,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--actions", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--only", nargs="+", default=(), help="kinds of page whose names have one of these parts")
     parser.add_argument("--folder", type=Path, help="keep the databases in this folder, and use them again")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="procurewatch-") as temporary:
         for actions in options.actions:
-            run(actions, options.rounds, (options.folder or Path(temporary)) / str(actions))
+            run(actions, options.rounds, (options.folder or Path(temporary)) / str(actions), options.only)
 
 
 if __name__ == "__main__":

@@ -46,8 +46,9 @@ TIMEOUTS = {
     "tcp_user_timeout": 60_000,
 }
 BUSY = f"busy_timeout={BUSY_SECONDS}000"
-FOR_WRITING = (BUSY, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
-FOR_READING = (BUSY, "query_only=ON")
+CACHE = "cache_size=-32000"  # KiB of pages of the file, in each connection; by default 2,000
+FOR_WRITING = (BUSY, CACHE, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
+FOR_READING = (BUSY, CACHE, "query_only=ON")
 READ_ONLY = "-c default_transaction_read_only=on"  # of PostgreSQL
 URL_FORMS = "sqlite:///FILE or postgresql://..."
 

@@ -91,7 +91,7 @@ class SearchPage:
     `feed_query` also without the order.
     `other_params` are the parameters that the form passes on besides its own. `after` is the cursor of the next page,
     "" on the last one. `spent` is the total of the actions that the search finds, `None` if there are too many to add
-    up. `entries_a_year` counts the entries of the search's feed in the last 12 months. `is_private` searches, which
+    up. `entries_a_month` counts the entries of the search's feed in the last 30 days. `is_private` searches, which
     only reviewers may run, have no feeds, exports or citations. `coverage` says which contracts were read completely,
     in sentences. `may_lack_defense`: recent awards of the Defense Department may be missing.
     """
@@ -106,7 +106,7 @@ class SearchPage:
     records: tuple[StoredRecord, ...] = ()
     facets: tuple[Facet, ...] = ()
     after: str = ""
-    entries_a_year: int = 0
+    entries_a_month: int = 0
     spent: Total | None = None
     coverage: tuple[str, ...] = ()
     may_lack_defense: bool = True
@@ -132,7 +132,7 @@ def render_search(context: PageContext, page: SearchPage, *, now: datetime) -> b
         dictionary=_with_query(f"{SEARCH}.csv.datapackage.json", page.query),
         missing=reporting_delay_note(now.date()) if page.may_lack_defense else "",
         found=found,
-        entries=_at_most(page.entries_a_year, MAX_ENTRIES, "entry", "entries"),
+        entries=_at_most(page.entries_a_month, MAX_ENTRIES, "entry", "entries"),
         citations=format_citation(cite_search(page.description, found, now, url, page.coverage)),
     )
 

@@ -215,12 +215,13 @@ def event_conditions(query: Query, dialect: Dialect, *, in_period: bool = False)
         in_period: the select has its own limits on `first_seen`. Then checking the record of each event in the period
             takes less time than finding all of the query's records.
     """
-    conditions = [col(EventRow.is_published).is_(True), col(EventRow.part_of) == "", *event_filter(query)]
+    conditions = [col(EventRow.is_published).is_(True), col(EventRow.part_of) == ""]
     withdrawn = withdrawn_filter(query)
     if matched := match_filter(query):
         of_record = col(MatchRow.record_key) == col(EventRow.record_key)
         own = exists().where(of_record, *matched, concerns_event()).correlate(EventRow)
         conditions.append(or_(own, withdrawn) if query.is_public else own)
+    conditions += event_filter(query)  # after the match: what it looks up takes longer
     withdrawn_keys = select(col(EventRow.record_key)).where(withdrawn)
     if (query.vendor or query.category) and not in_period:
         keys = select(col(MatchRow.record_key)).where(*matched)

@@ -16,6 +16,7 @@ from storage.reading.summaries import SummaryScope
 from storage.search.query import Query
 
 MAX_AWARDS = 200
+MAX_COUNTED = 1_000  # above which the page says more than
 EXPORTS = {"csv": "CSV", "parquet": "Parquet", "sqlite3": "SQLite"}
 
 
@@ -41,7 +42,8 @@ def expiring_page(context: WebContext, session: Session) -> bytes:
     return page_context.render(
         "expiring.html",
         awards=[ending_award(record, today if page_context.served else None) for record in records],
-        in_all=count_ending(session, everything, today, until),
+        in_all=count_ending(session, everything, today, until, MAX_COUNTED + 1),
+        most=MAX_COUNTED,
         today=today,
         until=until,
         days=SOON.days,

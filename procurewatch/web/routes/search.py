@@ -37,7 +37,7 @@ from storage.search.spending import has_stored_sums, total_of
 PAGE_SIZE = 25
 MAX_FACET_VALUES = 8
 MAX_LABEL_LENGTH = 80
-YEAR = timedelta(days=365)
+MONTH = timedelta(days=30)
 FORM_FIELDS = ("q", "since", "until", "seen_since", "min_amount", "reseller")  # the others are facets
 Params = Sequence[tuple[str, str]]
 
@@ -107,7 +107,7 @@ def _search_page(context: WebContext, session: Session, query: Query, after: str
         facets=tuple(_facets(params, counts, titles, context.app.source_titles)),
         after=record_cursor(session, query, shown[-1]) if len(found) > len(shown) else "",
         spent=total_of(session, query) if total <= MAX_COUNTED or has_stored_sums(query) else None,
-        entries_a_year=count_events_since(session, query, context.today - YEAR, MAX_ENTRIES + 1),
+        entries_a_month=count_events_since(session, query, context.today - MONTH, MAX_ENTRIES + 1),
         coverage=tuple(query_coverage(session, context.app.watchlist, query)),
         may_lack_defense=may_lack_defense_awards(session, query),
         is_first=not after,

@@ -30,9 +30,12 @@ def awards_ending(
     return records_by_key(session, list(keys))
 
 
-def count_ending(session: Session, subject: SummaryScope, since: date, until: date = date.max) -> int:
-    """Return the number of contracts and orders in a scope whose period ends between two days."""
-    return session.scalar(select(func.count()).select_from(RecordRow).where(*_ends(subject, since, until))) or 0
+def count_ending(
+    session: Session, subject: SummaryScope, since: date, until: date = date.max, limit: int | None = None
+) -> int:
+    """Return the number of contracts and orders in a scope whose period ends between two days, counted to `limit`."""
+    found = select(col(RecordRow.key)).where(*_ends(subject, since, until)).limit(limit).subquery()
+    return session.scalar(select(func.count()).select_from(found)) or 0
 
 
 def _ends(subject: SummaryScope, since: date, until: date) -> tuple[ColumnElement[bool], ...]:

@@ -66,7 +66,7 @@ def test_searching_narrowing_and_subscribing(page: Page, address: str) -> None:
     expect(page.locator(".facet a[aria-current]")).to_have_count(1)
     assert "agency=7012" in page.url
     card = page.get_by_role("region", name="Subscribe")
-    expect(card).to_contain_text("in the last 12 months")
+    expect(card).to_contain_text("in the last 30 days")
     atom = card.get_by_role("link", name="Atom").get_attribute("href")
     assert atom
     assert urljoin(page.url, atom) == page.url.replace("/search?", "/search.atom?")

@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import feedparser
+import pytest
 from httpx import Client
 
+from procurewatch.web.routes import expiring
 from storage.database import Database
 from storage.writing.runs import publish_expiring
 from tests.procurewatch.web.fixtures import tree_of
@@ -46,6 +48,14 @@ def test_what_ends_soon_is_on_a_page_and_in_a_feed(made: tuple[Client, Database]
     [table] = [href for href in page.xpath("//a/@href") if href.startswith("search.csv")]
     found = list(csv.DictReader(client.get(f"/{table}").text.splitlines()))
     assert {row["piid"] for row in found} == {CLEARVIEW.piid, BABEL.piid}
+
+
+def test_the_page_counts_no_more_than_it_says(made: tuple[Client, Database], monkeypatch: pytest.MonkeyPatch) -> None:
+    client, database = made
+    store(database)
+    monkeypatch.setattr(expiring, "MAX_COUNTED", 1)
+    page = tree_of(client.get("/expiring.html").content).text_content()
+    assert "More than 1 contracts and orders with a match end between" in page
 
 
 def test_a_search_by_the_day_on_which_contracts_end(made: tuple[Client, Database]) -> None:

@@ -241,7 +241,7 @@ def test_a_search_shows_results_and_feeds(client: Client) -> None:
     answer = client.get("/search", params={"q": "clearview", "since": "2024-01-01"})
     page = tree_of(answer.content)
     assert page.xpath("//h2[@id='results']")[0].text_content().startswith("1 record with")
-    assert "in the last 12 months" in page.text_content()
+    assert "in the last 30 days" in page.text_content()
     hrefs = page.xpath("//section[@aria-labelledby='subscribe']//a/@href")
     assert [href.partition("?")[0] for href in hrefs] == [
         "search.atom",

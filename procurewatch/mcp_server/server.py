@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
@@ -22,6 +23,8 @@ from mcp_types import (
     Tool,
     ToolAnnotations,
 )
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from procurewatch.context import AppContext
 from procurewatch.mcp_server.tools import TOOLS, ToolFailure, call_tool, input_schema
@@ -99,6 +102,7 @@ def _answer(app: AppContext, params: CallToolRequestParams) -> CallToolResult:
 
 def serve_stdio(app: AppContext) -> None:
     """Serve one client on standard input and output until it closes them. Nothing else is printed there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python's handler would wait for the thread that reads the input
 
     async def serve() -> None:
         server = make_server(app)
@@ -125,9 +129,16 @@ def http_server(app: AppContext, hosts: Sequence[str] = ()) -> uvicorn.Server:
         max_request_body_size=MAX_REQUEST_BYTES,
         transport_security=TransportSecuritySettings(allowed_hosts=names, allowed_origins=origins),
     )
+
+    async def posts_only(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] != "POST":  # GET would wait for messages, and there are none
+            await Response("Send requests with POST.\n", 405, {"Allow": "POST"})(scope, receive, send)
+        else:
+            await web_app(scope, receive, send)
+
     limits = ConnectionLimits(Proxies(app.settings.trusted_proxies))
     config = uvicorn.Config(
-        web_app,
+        posts_only,
         http=limits.protocol(),
         ws="none",
         timeout_graceful_shutdown=STOP_SECONDS,

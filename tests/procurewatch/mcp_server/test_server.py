@@ -120,6 +120,18 @@ def test_a_real_process_over_standard_input_and_output(demo_folder: Path, answer
     run_coroutine(session())
 
 
+def test_it_can_be_interrupted_while_its_input_is_open(demo_folder: Path) -> None:
+    client = {"name": "test", "version": "1"}
+    params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
+    ping = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
+    with start(demo_folder, "--demo", "mcp") as process:
+        process.stdin.write(f"{json.dumps(ping)}\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["result"]["serverInfo"]["name"] == "procurewatch"
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == -signal.SIGINT
+
+
 def test_a_real_process_over_http(demo_folder: Path, answers: list[Answered]) -> None:
     with start(demo_folder, "--demo", "mcp", "--http", "--port", "0") as process:
         address = process.stdout.readline().split()[1]
@@ -131,6 +143,7 @@ def test_a_real_process_over_http(demo_folder: Path, answers: list[Answered]) ->
         for headers in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}):
             refused = httpx.post(address, json=body, headers={**accepted, **headers})
             assert refused.status_code in (403, 421)
+        assert httpx.get(address, headers=accepted).status_code == 405
         process.send_signal(signal.SIGTERM)
         _, complaint = process.communicate()
         *warnings, last = complaint.splitlines()

@@ -119,7 +119,7 @@ def test_only_the_http_client_uses_the_network() -> None:
         for name in ("httpx", "httpcore", "requests", "aiohttp", "urllib3", "tests")
     }
     assert importers == {
-        "httpx": ["sources/http/client.py", "sources/http/post.py"],
+        "httpx": ["sources/http/client.py", "sources/http/environment.py", "sources/http/post.py"],
         "httpcore": ["sources/http/deadline.py"],  # the deadline of a connection
         "requests": [],
         "aiohttp": [],

@@ -67,7 +67,7 @@ def test_the_suite_finds_the_example_and_plays_every_fault_to_the_source(tree: P
     faults = run_suite(tree, "tests/monitors/runs/test_every_source.py", "-k", "example")
     passed = re.search(r"^(\d+) passed", faults.splitlines()[-1])
     assert passed, faults
-    assert int(passed[1]) >= 16, "each fault, each step, and faults that pass"
+    assert int(passed[1]) >= 11, "each fault that a source judges itself, each step, and faults that pass"
 
 
 def test_a_source_without_an_example_is_told_where_to_put_one(tree: Path) -> None:

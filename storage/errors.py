@@ -86,7 +86,10 @@ def each_alone(
         if not is_of_one_record(error):
             raise
         if len(items) == 1:
-            log.exception("a record is left out", record=key(items[0]))
+            if isinstance(error, DBAPIError) and is_damage(error):
+                log.error("a record is left out", record=key(items[0]), reason=explain_database_error(error))  # noqa: TRY400
+            else:
+                log.exception("a record is left out", record=key(items[0]))
             left_out(session)[key(items[0])] = describe_error(error)
             return []
     middle = len(items) // 2

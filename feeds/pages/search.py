@@ -93,7 +93,8 @@ class SearchPage:
     "" on the last one. `spent` is the total of the actions that the search finds, `None` if there are too many to add
     up. `entries_a_month` counts the entries of the search's feed in the last 30 days. `is_private` searches, which
     only reviewers may run, have no feeds, exports or citations. `coverage` says which contracts were read completely,
-    in sentences. `may_lack_defense`: recent awards of the Defense Department may be missing.
+    in sentences. `may_lack_defense`: recent awards of the Defense Department may be missing. `left_out` are the keys of
+    records that could not be read.
     """
 
     description: str = ""
@@ -110,6 +111,7 @@ class SearchPage:
     spent: Total | None = None
     coverage: tuple[str, ...] = ()
     may_lack_defense: bool = True
+    left_out: tuple[str, ...] = ()
     is_first: bool = True
     is_private: bool = False
     problem: str = ""
@@ -128,6 +130,7 @@ def render_search(context: PageContext, page: SearchPage, *, now: datetime) -> b
         "search.html",
         page=page,
         formats=[(title, _with_query(f"{SEARCH}.{end}", page.feed_query)) for end, title in FORMATS.items()],
+        left_out=pluralize(len(page.left_out), "record"),
         exports=[(title, _with_query(f"{SEARCH}.{end}", page.query)) for end, title in EXPORTS.items()],
         dictionary=_with_query(f"{SEARCH}.csv.datapackage.json", page.query),
         missing=reporting_delay_note(now.date()) if page.may_lack_defense else "",

@@ -216,10 +216,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         """Pass one request on and note whether another may follow."""
         length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # the client was killed
+            self.close_connection = True
+            return
         request = LoggedRequest(
             method=self.command,
             path=self.path,
-            body=self.rfile.read(length),
+            body=body,
             headers={name.lower(): value for name, value in self.headers.items()},
         )
         stays_open = self.server.fake_server.respond(request, self.connection)

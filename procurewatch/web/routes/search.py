@@ -29,6 +29,7 @@ from procurewatch.query_coverage import query_coverage
 from procurewatch.web.context import WebContext
 from procurewatch.web.responses import HTML, body_of, page_response
 from procurewatch.web.security.guard import SCRIPT_POLICY
+from storage.errors import left_out
 from storage.search.facets import FacetCount, count_by_facets
 from storage.search.query import PARAMETERS, InvalidQuery, Query, Sort, read_query
 from storage.search.search import count_events_since, find_records, may_lack_defense_awards, record_cursor
@@ -110,6 +111,7 @@ def _search_page(context: WebContext, session: Session, query: Query, after: str
         entries_a_month=count_events_since(session, query, context.today - MONTH, MAX_ENTRIES + 1),
         coverage=tuple(query_coverage(session, context.app.watchlist, query)),
         may_lack_defense=may_lack_defense_awards(session, query),
+        left_out=tuple(left_out(session)),
         is_first=not after,
         is_private=not query.is_public,
     )

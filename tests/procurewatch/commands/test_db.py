@@ -115,9 +115,11 @@ def test_a_database_that_is_damaged_while_it_is_served(folder: Path) -> None:
         content = (folder / NAME).read_bytes()
         with (folder / NAME).open("r+b") as file:
             file.write(content.replace(b"CLEARVIEW AI, INC.", b"CLEARVIEW \xff\xff, INC."))
+        with closing(sqlite3.connect(folder / NAME)) as connection:
+            connection.execute("PRAGMA user_version = 1")  # after another's write, the website reads the file again
         response = get(f"{address}search?q=clearview")
-        assert response.status_code == 500
-        assert response.text == "The database of this site is damaged. Its operator finds in the log what to do.\n"
+        assert response.status_code == 200
+        assert "1 record cannot be read, and is left out: " in response.text
         process.kill()
         errors = process.stderr.read()
     assert "Traceback" not in errors

@@ -124,6 +124,20 @@ def is_known_agency(given: str) -> bool:
     return bool(words) and any(words <= set(name.split()) for name in _table())
 
 
+def usual_name(given: str) -> str:
+    """Return the name in the table that has the same words in another order ("War Department"), else the given one."""
+    return given if _plain(given) in _table() else _by_words().get(_words(given), given)
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(_plain(name).split()) - {"of", "the"}
+
+
+@cache
+def _by_words() -> dict[frozenset[str], str]:
+    return {_words(name): name for name in _table() if " " in name}
+
+
 @cache
 def _names() -> dict[str, tuple[str, ...]]:
     """Return the names of each agency, by its short name, which is the first."""

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, cast, column, literal, literal_column, not
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlmodel import col
 
+from storage.search.agencies import usual_name
 from storage.search.index import AGENCY, OFFICE, PRICING, RECIPIENT, SET_ASIDE
 from storage.search.query import Query
 from storage.tables import SearchRow
@@ -59,14 +60,14 @@ def is_agency_code(agency: str) -> bool:
 
 def agency_name_filter(name: str) -> Condition:
     """Return the condition that the name of a record's agency contains these normalized words."""
-    return _contains(_marked(AGENCY, name))
+    return _contains(_marked(AGENCY, usual_name(name)))
 
 
 def _required_terms(query: Query) -> list[Alternatives]:
     terms = [_word(word) for word in query.words]
     terms += [(Term(tuple(phrase.split())),) for phrase in query.phrases]
     if query.agency and not any(is_agency_code(agency) for agency in query.agency):
-        terms.append(tuple(_marked(AGENCY, name) for name in query.agency))
+        terms.append(tuple(_marked(AGENCY, usual_name(name)) for name in query.agency))
     for mark, texts in ((OFFICE, query.office), (SET_ASIDE, query.set_aside), (PRICING, query.pricing)):
         if texts:
             terms.append(tuple(_marked(mark, text) for text in texts))

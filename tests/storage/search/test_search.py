@@ -117,7 +117,7 @@ def test_an_agency_is_found_by_each_name_of_its_code(database: Database) -> None
     no_code = replace(CLEARVIEW, key="CONT_AWD_9", piid="P9", awarding=Agency(name="Department of War"))
     save(database, no_code, match(no_code))
     found = {f"P{number}" for number in (0, 1, 2, 3, 9)}
-    for asked in (*names, "defense", "war", "DoD"):
+    for asked in (*names, "defense", "war", "DoD", "War Department", "DEFENSE, DEPARTMENT OF", "Dept. Defense"):
         assert set(find_piids(database, agency=asked)) == found, asked
     assert set(find_piids(database, agency="097")) == found - {"P9"}
     assert find_piids(database, agency="warfare") == []

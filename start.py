@@ -41,9 +41,9 @@ def main() -> int:
     os.environ["PROCUREWATCH_COMMAND"] = f"{'python' if os.name == 'nt' else 'python3'} {shlex.quote(sys.argv[0])}"
     if testing:
         del os.environ["PROCUREWATCH_COMMAND"]
-        # Tests wait for processes, servers and browsers a third of the time: three keep two cores busy. One that has
+        # Tests wait for processes, servers and browsers half of the time: four keep two cores busy. One that has
         # nothing left to do takes over from the others.
-        command = ["-m", "pytest", "-n", "3", "--dist", "worksteal", *arguments[1:]]
+        command = ["-m", "pytest", "-n", "4", "--dist", "worksteal", *arguments[1:]]
         os.chdir(ROOT)
     if os.name != "nt":
         os.execv(PYTHON, [str(PYTHON), *command])  # signals reach the program itself

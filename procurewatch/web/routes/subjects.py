@@ -264,24 +264,33 @@ def _feed(context: WebContext, query: Query) -> Query:
 
 def _filled(context: WebContext, session: Session, subject: Subject, seen_since: date | None) -> SubjectPage:
     """Return the page of a subject with everything stored about it."""
-    page, scope = _with_purchases(context, session, subject), subject.scope
+    page, scope = subject.page, subject.scope
     awards, publications = count_about(session, scope)
-    has_earliest = page.kind is not SubjectKind.RECIPIENT
-    earliest = earliest_awards(session, scope, MAX_EARLIEST if scope.vendor else MAX_EVENTS) if has_earliest else []
+    if awards or publications:  # most vendors of the watchlist have none, and each part takes a query
+        page = _with_records(session, _with_purchases(context, session, subject), scope)
     page = replace(
         page,
         awards_in_all=awards,
         publications_in_all=publications,
-        earliest=tuple(earliest[:MAX_EVENTS]),
-        first=min(earliest, key=lambda award: award.signed, default=None) if scope.vendor else None,
         coverage=context.coverage(session, _entries(context, scope), scope.agency),
         may_lack_defense=may_lack_defense(session, scope),
+    )
+    return _with_entries(context, session, page, subject.feed, seen_since) if subject.feed else page
+
+
+def _with_records(session: Session, page: SubjectPage, scope: SummaryScope) -> SubjectPage:
+    """Return the page of a subject with its awards and publications."""
+    has_earliest = page.kind is not SubjectKind.RECIPIENT
+    earliest = earliest_awards(session, scope, MAX_EARLIEST if scope.vendor else MAX_EVENTS) if has_earliest else []
+    return replace(
+        page,
+        earliest=tuple(earliest[:MAX_EVENTS]),
+        first=min(earliest, key=lambda award: award.signed, default=None) if scope.vendor else None,
         notices=tuple(open_notices(session, scope, datetime.now(UTC))),
         documents=tuple(publications_about(session, scope, "document", MAX_DOCUMENTS)),
         use_cases=tuple(publications_about(session, scope, "use-case")),
         awards=tuple(awards_about(session, scope, MAX_AWARDS)),
     )
-    return _with_entries(context, session, page, subject.feed, seen_since) if subject.feed else page
 
 
 def _with_purchases(context: WebContext, session: Session, subject: Subject) -> SubjectPage:

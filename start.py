@@ -59,8 +59,10 @@ def set_up(purpose: str) -> None:
     if not PYTHON.is_file():
         make_environment()
     print("Procurewatch: installing the locked dependencies (once) ...", file=sys.stderr)
-    pip("install", "--require-hashes", "--requirement", str(LOCKS[purpose]))
+    pip("install", "--no-compile", "--no-deps", "--require-hashes", "--requirement", str(LOCKS[purpose]))
     pip("install", "--no-deps", "--editable", str(ROOT))
+    # pip compiles on one core. Some packages contain files that cannot be compiled on purpose.
+    subprocess.run([PYTHON, "-m", "compileall", "-qq", "-j", "0", str(ENVIRONMENT)], check=False)
     stamp.write_text(wanted)
 
 

@@ -206,6 +206,9 @@ class RecordDetail(Record):
     evidence: list[Evidence] = Field(description="oldest first")
 
 
+LEFT_OUT = "keys of records that the page lacks, because they cannot be read"
+
+
 class RecordsPage(ApiModel):
     """Records of a search, in its order."""
 
@@ -214,6 +217,7 @@ class RecordsPage(ApiModel):
         description="which contracts were read completely, in sentences: what the records can lack; empty after the "
         "first page"
     )
+    left_out: list[str] = Field(description=LEFT_OUT)
     next: str | None = Field(description="address of the next page, null on the last")
     records: list[Record]
 
@@ -221,6 +225,7 @@ class RecordsPage(ApiModel):
 class EventsPage(ApiModel):
     """Published events, newest first seen first."""
 
+    left_out: list[str] = Field(description=LEFT_OUT)
     next: str | None = Field(description="address of the next page, null on the last")
     events: list[EventWithRecord]
 

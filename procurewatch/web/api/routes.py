@@ -55,6 +55,7 @@ from procurewatch.web.responses import (
 )
 from procurewatch.web.security.guard import API, explain_failure
 from sources.registry import SOURCES
+from storage.errors import left_out
 from storage.models import StoredRecord
 from storage.reading.coverage import list_periods
 from storage.reading.events import events_of
@@ -203,9 +204,11 @@ def _records(context: WebContext, request: Request) -> Response:
         coverage = [] if after else coverage_notes(session, context.app.watchlist, query)
         shown = found[:limit]
         following = record_cursor(session, query, shown[-1]) if len(found) > limit else ""
+        missing = list(left_out(session))
     page = RecordsPage(
         total=total,
         coverage=coverage,
+        left_out=missing,
         next=_next(context, request, following) if following else None,
         records=[Record.model_validate(record_values(record, context.base_url)) for record in shown],
     )
@@ -226,6 +229,7 @@ def _events(context: WebContext, request: Request) -> Response:
     query, limit, after = _read_request(request)
     with context.database.reading() as session:
         found = find_events(session, query, limit + 1, after)
+        missing = list(left_out(session))
     shown = found[:limit]
     events = [
         {
@@ -236,6 +240,7 @@ def _events(context: WebContext, request: Request) -> Response:
         for event in shown
     ]
     page = EventsPage(
+        left_out=missing,
         next=_next(context, request, event_cursor(shown[-1])) if len(found) > limit else None,
         events=[EventWithRecord.model_validate(facts) for facts in events],
     )

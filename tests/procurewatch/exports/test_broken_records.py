@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pyarrow.parquet
 import pytest
 from structlog.testing import capture_logs
@@ -30,7 +31,7 @@ from storage.reading.records import all_keys, record_by_key, records_by_key
 from storage.search.query import Query
 from storage.search.search import find_events, find_records
 from tests.commands import run
-from tests.procurewatch.site import fill
+from tests.procurewatch.site import fill, served
 from tests.records import CLEARVIEW, CLEARVIEW_FORENSIC
 
 FAULTS = {
@@ -159,3 +160,14 @@ def test_a_page_of_a_search_is_as_long_as_others(filled: Database) -> None:
         with pytest.raises(json.JSONDecodeError):
             record_by_key(session, CLEARVIEW.key)  # its own page says that it failed, not that it is not there
         assert record_by_key(session, "X") is None
+
+
+def test_the_api_names_what_a_page_lacks(filled: Database, tmp_path: Path) -> None:
+    break_record(filled, FAULTS["its JSON is broken"])
+    snapshot = "UPDATE event_snapshot SET facts = '{' WHERE event_id LIKE '%' || :key || '/award/new-award'"
+    break_record(filled, snapshot, CLEARVIEW_FORENSIC.key)
+    with served(filled, tmp_path) as address:
+        found = httpx.get(f"{address}/api/v1/records").json()
+        events = httpx.get(f"{address}/api/v1/events").json()
+    assert (found["left_out"], len(found["records"])) == ([CLEARVIEW.key], 3)
+    assert events["left_out"] == [CLEARVIEW_FORENSIC.key]

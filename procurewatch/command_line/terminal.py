@@ -26,7 +26,7 @@ from feeds.text import format_money, one_line, pluralize
 from monitors.runs.pipeline import Progress
 from monitors.runs.status import RunReport
 from procurewatch.command_line.program import program_name
-from storage.database import shown_url
+from storage.database import shown_database
 from storage.errors import left_out
 from storage.maintenance.files import whole_file
 from storage.models import MatchBand, StoredMatch, StoredRecord
@@ -282,8 +282,7 @@ def fail_without_matches(session: Session, notes: Sequence[str] = ()) -> NoRetur
         for note in notes:
             typer.echo(one_line(note), err=True)
         fail("no records match this query; remove a word or a filter")
-    url, program = session.get_bind().engine.url, program_name()
-    place = url.database if url.drivername == "sqlite" else shown_url(url)
+    place, program = shown_database(session.get_bind().engine.url), program_name()
     fail(f"no records are stored yet in {place}; run `{program} poll`, or `{program} demo` and then add --demo")
 
 

@@ -74,10 +74,7 @@ class MailChannel:
 
     def notify(self, address: str, subject: str, text: str) -> str:
         """Send a plain text to whoever runs the program; return the server's answer. Raises as `send`."""
-        written = EmailMessage(policy=POLICY)
-        written["From"], written["To"] = _from(self._mail.sender), Address(addr_spec=checked_address(address))
-        written["Subject"], written["Date"] = one_line(subject).replace("=?", "= ?"), datetime.now(UTC)
-        written["Auto-Submitted"] = "auto-generated"
+        written = _new_mail(self._mail.sender, checked_address(address), subject)
         written.set_content(text, cte="quoted-printable")
         return _deliver(self._mail, written)
 
@@ -98,13 +95,8 @@ def checked_address(address: str) -> str:
 def write_mail(message: Message, *, sender: str, base_url: str) -> EmailMessage:
     """Return a message as a mail. Sent again, it has the same Message-ID, by which mail servers drop duplicates."""
     domain = sender.rpartition("@")[2].strip("> ")
-    written = EmailMessage(policy=POLICY)
-    written["From"] = _from(sender)
-    written["To"] = Address(addr_spec=message.subscription.address)
-    written["Subject"] = one_line(message.subject).replace("=?", "= ?")  # else it would be decoded, line breaks too
-    written["Date"] = datetime.now(UTC)
+    written = _new_mail(sender, message.subscription.address, message.subject)
     written["Message-ID"] = f"<{re.sub(r'[^A-Za-z0-9.-]', '-', message.key[:MAX_KEY_LENGTH])}@{domain}>"
-    written["Auto-Submitted"] = "auto-generated"
     written["List-Id"] = f"Procurewatch <alert-{message.subscription.id}.{urlsplit(base_url).hostname or domain}>"
     if url := manage_url(message.subscription, base_url):
         written["List-Unsubscribe"] = f"<{url}>"
@@ -115,8 +107,14 @@ def write_mail(message: Message, *, sender: str, base_url: str) -> EmailMessage:
     return written
 
 
-def _from(sender: str) -> str | Address:
-    return sender if "<" in sender else Address("Procurewatch", addr_spec=sender)
+def _new_mail(sender: str, address: str, subject: str) -> EmailMessage:
+    written = EmailMessage(policy=POLICY)
+    written["From"] = sender if "<" in sender else Address("Procurewatch", addr_spec=sender)
+    written["To"] = Address(addr_spec=address)
+    written["Subject"] = one_line(subject).replace("=?", "= ?")  # else it would be decoded, line breaks too
+    written["Date"] = datetime.now(UTC)
+    written["Auto-Submitted"] = "auto-generated"
+    return written
 
 
 def _deliver(mail: MailSettings, written: EmailMessage) -> str:

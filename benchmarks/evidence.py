@@ -1,9 +1,9 @@
 """Measure the compression of evidence: `python -m benchmarks.evidence [DATABASE] [--rows N]`.
 
-Compares zlib, zstd, and zstd with a dictionary (`storage.payloads`) on the responses in a SQLite database (the demo's,
-unless a file is named) and on the rows of a generated award archive (20,000 unless told). The dictionary is trained on
-one half of the payloads and measured on the other half. Prints bytes per payload, and how many times smaller than with
-zlib; for the database also the bytes of evidence per record.
+Compares zlib, zstd, and zstd with a dictionary (`storage.schema.payloads`) on the responses in a SQLite database (the
+demo's, unless a file is named) and on the rows of a generated award archive (20,000 unless told). The dictionary is
+trained on one half of the payloads and measured on the other half. Prints bytes per payload, and how many times smaller
+than with zlib; for the database also the bytes of evidence per record.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from procurewatch.demo.settings import LAST_DAY, demo_settings
 from procurewatch.settings import load_settings
 from storage.database import open_database
 from storage.maintenance.evidence import MAX_SAMPLE_SIZE, MAX_SAMPLES, best_dictionary
-from storage.payloads import LEVEL, payload_bytes
-from storage.tables import PayloadRow, RecordRow
+from storage.schema.payloads import LEVEL, payload_bytes
+from storage.schema.tables import PayloadRow, RecordRow
 
 ZLIB_LEVEL = 6
 Compress = Callable[[bytes], bytes]

@@ -29,7 +29,7 @@ from storage.database import Database, open_database
 from storage.models import StoredRecord
 from storage.reading.export_rows import BATCH_SIZE, RowType
 from storage.reading.records import records_by_key
-from storage.tables import ActionRow, RecordRow
+from storage.schema.tables import ActionRow, RecordRow
 
 ACTIONS_OF_AN_AWARD = 4
 SEEN = datetime(2026, 11, 20, 14, 5, tzinfo=UTC)

@@ -37,7 +37,7 @@ from sqlalchemy import func, select
 
 from benchmarks.stored_awards import ACTIONS_PER_AWARD, fill, save
 from storage.database import Database, open_database
-from storage.tables import ActionRow, RecordRow
+from storage.schema.tables import ActionRow, RecordRow
 
 WORDS = ("q=facial+recognition", "q=drone", "q=%22license+plate%22", "q=camera+OR+radio")
 FILTERS = ("min_amount=100000", "q=forensic&agency=7012", "", "since=2025-01-01", "agency=7012&kind=contract")

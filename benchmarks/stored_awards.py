@@ -33,9 +33,9 @@ from monitors.matching.matcher import Matcher
 from monitors.runs.match_rows import match_rows
 from monitors.watchlist.loader import load_watchlist
 from sources.records import Agency, Award, ContractAction, Document
-from storage.columns import UtcTime
 from storage.database import Database
 from storage.models import MatchBand
+from storage.schema.columns import UtcTime
 from storage.search.full_text import INDEX
 from storage.writing.save import save_award
 

@@ -38,9 +38,9 @@ from sources.award_keys import NONE
 from sources.records import Agency, Award, Publication
 from storage.database import Database, open_database
 from storage.models import StoredEvent
+from storage.schema.tables import MatchRow
 from storage.search.query import Query
 from storage.search.search import find_events
-from storage.tables import MatchRow
 from storage.writing.save import save_record
 
 AMOUNT_WITHIN = 60  # characters

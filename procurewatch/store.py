@@ -37,7 +37,6 @@ from procurewatch.query_coverage import coverage_notes
 from procurewatch.settings import Settings, load_settings
 from storage.database import DatabaseError, open_for_reading, shown_database
 from storage.errors import explain_read_error, left_out
-from storage.fields import FieldType
 from storage.models import (
     StoredAction,
     StoredEvent,
@@ -52,6 +51,7 @@ from storage.reading.records import actions_of, evidence_of, find_by_identifier,
 from storage.reading.source_health import SourceHealth, load_health
 from storage.reading.source_records import load_source_records
 from storage.reading.timelines import links_of
+from storage.schema.fields import FieldType
 from storage.search.query import PARAMETERS, InvalidQuery, Query
 from storage.search.search import count_records, event_cursor, find_events, find_records
 from storage.search.spending import (

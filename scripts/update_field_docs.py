@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from storage.fields import RECORD_FIELDS
 from storage.reading.export_rows import EXPORT_COLUMNS, SHARED_COLUMNS, RowType
-from storage.sql_views import VIEWS
+from storage.schema.fields import RECORD_FIELDS
+from storage.schema.sql_views import VIEWS
 
 DOCS = Path(__file__).parents[1] / "docs"
 

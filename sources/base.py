@@ -40,7 +40,7 @@ class StoredVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LargeFile:
-    """A file of many records that a source has read: the columns of `storage.tables.ArchiveFileRow`."""
+    """A file of many records that a source has read: the columns of `storage.schema.tables.ArchiveFileRow`."""
 
     name: str
     url: str

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, Text, and_, func, or_
 from sqlmodel import col
 
 from storage.models import EventKind, StoredMatch
-from storage.tables import EventRow, MatchRow
+from storage.schema.tables import EventRow, MatchRow
 
 # Events that concern every match of their record if they are of no single action.
 RECORD_KINDS = (EventKind.DELETED, EventKind.RENUMBERED)
@@ -31,7 +31,7 @@ def concerns_event() -> ColumnElement[bool]:
 
 def concerns_action(action_key: SQLColumnExpression[str]) -> ColumnElement[bool]:
     """Return the condition that a row of `match` concerns an action of the same award."""
-    text = type_coerce(col(MatchRow.action_keys), Text)  # `storage.columns.Lines`
+    text = type_coerce(col(MatchRow.action_keys), Text)  # `storage.schema.columns.Lines`
     return or_(concerns_all(), func.replace(text, "\n" + action_key + "\n", "") != text)
 
 

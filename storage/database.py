@@ -21,10 +21,10 @@ from sqlalchemy.exc import DatabaseError as DriverError
 from sqlalchemy.orm import Session
 
 from storage.claims import Lease, file_claim
-from storage.columns import UtcTime
 from storage.errors import NOT_UTF8, OTHER_VERSION, WHAT_TO_DO, explain_open_error
-from storage.sql_views import drop_views, make_views
-from storage.tables import RecordRow
+from storage.schema.columns import UtcTime
+from storage.schema.sql_views import drop_views, make_views
+from storage.schema.tables import RecordRow
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 60

@@ -26,7 +26,7 @@ from sources.records import (
     SourceFact,
 )
 from storage.models import AWARDS
-from storage.tables import ActionRow, RecordRow
+from storage.schema.tables import ActionRow, RecordRow
 
 View = TypeVar("View")
 

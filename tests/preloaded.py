@@ -4,7 +4,7 @@ import gc
 
 from sqlalchemy.orm import configure_mappers
 
-import storage.tables  # noqa: F401  the mapped classes
+import storage.schema.tables  # noqa: F401  the mapped classes
 from monitors.matching.matcher import Matcher
 from monitors.watchlist.loader import load_watchlist
 

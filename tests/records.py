@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from sources.records import Agency, Award, AwardCategory, ContractAction, Document, Problem, Publication, Recipient
-from storage.tables import MatchRow
+from storage.schema.tables import MatchRow
 
 SEEN = datetime(2026, 11, 20, 14, 5, 9, 123456, tzinfo=UTC)
 LATER = SEEN + timedelta(days=1)

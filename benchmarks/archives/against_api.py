@@ -27,7 +27,7 @@ from sources.records import Document, Payload, Record
 from sources.registry import SOURCES
 from sources.usaspending.award_parser import parse
 from sources.usaspending_archive.reading import ArchivePass
-from storage.tables import MatchRow
+from storage.schema.tables import MatchRow
 from tests.app_context import LAST_DAY, app_context_with, ignore, shipped
 from tests.sources.fakes import GivenRecords
 from tests.upstreams.usaspending import details

@@ -22,8 +22,8 @@ from feeds.text import (
     one_line,
     pluralize,
 )
-from storage.fields import AWARD_ONLY, RECORD_FIELDS
 from storage.models import MILESTONES, EventKind, StoredEvent, StoredRecord
+from storage.schema.fields import AWARD_ONLY, RECORD_FIELDS
 
 # DoD and the Army Corps of Engineers publish contract actions 90 days after signing.
 DEFENSE_DELAY = timedelta(days=90)

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from feeds.entries.details import Detail
 from feeds.text import NOT_STATED, format_date, format_money, one_line
-from storage.fields import RECORD_FIELDS
 from storage.models import StoredRecord, StoredSourceRecord
+from storage.schema.fields import RECORD_FIELDS
 
 ALWAYS_COMPARED = {"obligated", "exercised", "ceiling", "signed"}
 LABELS = {field.name: field.label for field in RECORD_FIELDS if field.label}

@@ -23,7 +23,7 @@ from sources.usaspending_archive.reading import PASSES, ArchivePass
 from storage.database import Database
 from storage.models import POLL
 from storage.reading.archives import archive_files, covered_vendors, has_unreadable
-from storage.tables import ArchiveFileRow
+from storage.schema.tables import ArchiveFileRow
 from storage.writing.archives import extend_archive_coverage, note_changed_terms, save_archive_coverage
 from storage.writing.runs import delete_checkpoints, load_checkpoint, load_checkpoints
 

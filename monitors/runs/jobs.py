@@ -29,7 +29,7 @@ from storage.database import Database, server_time
 from storage.models import POLL
 from storage.reading.coverage import FIRST_DAY
 from storage.reading.source_health import unfinished_steps
-from storage.tables import UnfinishedStepRow
+from storage.schema.tables import UnfinishedStepRow
 from storage.writing.runs import (
     begin_coverage,
     continue_coverage,

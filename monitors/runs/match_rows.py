@@ -15,7 +15,7 @@ from sources.records import Award, Publication, Record
 from storage.models import MatchBand
 from storage.reading.records import notice_matches_of, published_matches_of
 from storage.reading.rematching import load_candidates
-from storage.tables import MatchRow
+from storage.schema.tables import MatchRow
 from storage.writing.changes import is_base
 from storage.writing.renumbering import current_key
 

@@ -41,7 +41,7 @@ from storage.database import Database, server_time
 from storage.errors import describe_error
 from storage.models import POLL, RunStatus
 from storage.reading.source_health import MAX_SILENCE, NOT_BEFORE, row_count_warning, silent_since, unfinished_parts
-from storage.tables import RunRow
+from storage.schema.tables import RunRow
 from storage.writing.runs import (
     correct_future_times,
     delete_checkpoints,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from sources.errors import QuotaUsedUp
 from storage.database import Database, server_time
-from storage.tables import QuotaRow
+from storage.schema.tables import QuotaRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from monitors.runs.status import Tally
 from sources.base import FetchStep, Source
 from sources.records import Award, Publication, Record
 from storage.database import Database, server_time
-from storage.tables import RecordRow
+from storage.schema.tables import RecordRow
 from storage.writing.events import PublishRule
 from storage.writing.renumbering import current_key
 from storage.writing.runs import save_checkpoint

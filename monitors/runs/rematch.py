@@ -18,7 +18,7 @@ from monitors.runs.pipeline import RunContext
 from storage.database import server_time
 from storage.reading.records import all_keys
 from storage.reading.rematching import MatchCandidate, has_changed_recipient, keys_by_text, load_candidates
-from storage.tables import MatchRow
+from storage.schema.tables import MatchRow
 from storage.writing.runs import publish_rematched
 from storage.writing.save import delete_matches, save_matches
 

@@ -21,7 +21,7 @@ from storage.models import MatchBand
 from storage.reading.archives import has_evidence, listed_actions
 from storage.reading.records import matched_award_keys, noticed_solicitations, published_agreements
 from storage.reading.source_records import count_listed_actions, stored_revision
-from storage.tables import ActionRow, MatchRow, RecordRow, SourceRecordRow
+from storage.schema.tables import ActionRow, MatchRow, RecordRow, SourceRecordRow
 from storage.writing.archives import save_archive_file
 from storage.writing.runs import load_checkpoint, save_checkpoint
 

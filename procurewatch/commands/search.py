@@ -24,10 +24,10 @@ from procurewatch.command_line.terminal import (
 from procurewatch.context import open_app
 from procurewatch.query_coverage import coverage_notes
 from procurewatch.settings import Settings
-from storage.fields import FieldType
 from storage.models import StoredRecord
 from storage.reading.export_rows import EXPORT_COLUMNS, RowType, record_row
 from storage.reading.records import actions_of, evidence_of
+from storage.schema.fields import FieldType
 from storage.search.search import count_records, find_records
 from storage.search.spending import EVERYTHING, load_found_actions, total_of
 

@@ -21,7 +21,7 @@ from procurewatch.settings import PREFIX, Settings, SettingsError, config_file
 from sources.registry import SOURCES
 from storage.database import Database, DatabaseError, open_database
 from storage.reading.rematching import list_described_recipients, list_recipient_names
-from storage.tables import RecordRow
+from storage.schema.tables import RecordRow
 from storage.writing.runs import save_checkpoint
 
 SETTINGS, DATABASE, WATCHLIST = "Settings", "Database", "Watchlist"

@@ -16,8 +16,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from feeds import urls
 from feeds.entries.matches import published_matches
 from feeds.text import clean
-from storage.fields import RECORD_FIELDS, FieldType
 from storage.models import EventKind, StoredEvent, StoredEvidence, StoredRecord, StoredSourceRecord
+from storage.schema.fields import RECORD_FIELDS, FieldType
 from storage.search.spending import Heading, SpendingTable
 
 

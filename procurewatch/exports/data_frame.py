@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from storage.fields import FieldType
 from storage.reading.export_rows import Row, Value
+from storage.schema.fields import FieldType
 
 if TYPE_CHECKING:
     from pandas import DataFrame

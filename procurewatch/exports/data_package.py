@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from procurewatch.query_coverage import About
-from storage.fields import FieldType
 from storage.reading.export_rows import EXPORT_COLUMNS, RowType
+from storage.schema.fields import FieldType
 
 PROFILE = "tabular-data-package"
 SUFFIX = ".datapackage.json"  # beside a single file

@@ -9,8 +9,8 @@ from typing import Any
 
 from procurewatch.exports.stream_buffer import StreamBuffer
 from procurewatch.query_coverage import About
-from storage.fields import FieldType
 from storage.reading.export_rows import ExportColumn, Row
+from storage.schema.fields import FieldType
 
 ROW_GROUP_SIZE = 20_000
 DIGITS, CENTS = 20, 2  # of an amount

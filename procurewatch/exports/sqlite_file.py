@@ -24,11 +24,11 @@ from procurewatch.exports.redaction import remove_user_names
 from procurewatch.query_coverage import About
 from storage.errors import each_alone
 from storage.models import GOOD_STATUSES, POLL, UNDECIDED, MatchBand, StoredRecord
-from storage.payloads import decompress
 from storage.reading.export_rows import ATTRIBUTION, BATCH_SIZE, in_batches
 from storage.reading.summaries import published_among
-from storage.sql_views import make_views
-from storage.tables import (
+from storage.schema.payloads import decompress
+from storage.schema.sql_views import make_views
+from storage.schema.tables import (
     ActionRow,
     CoverageRow,
     EventRow,

@@ -8,8 +8,8 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from feeds.text import clean
-from storage.fields import FieldType
 from storage.reading.export_rows import ExportColumn, Row, Value
+from storage.schema.fields import FieldType
 
 CHUNK_SIZE = 1024 * 1024  # bytes
 MAX_ROWS = 1_048_575  # of a worksheet, without its header

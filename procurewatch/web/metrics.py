@@ -29,7 +29,7 @@ from storage.database import server_time
 from storage.maintenance.admin import database_size
 from storage.maintenance.processes import list_processes
 from storage.reading.source_health import load_health
-from storage.tables import DeliveryRow, RunRow
+from storage.schema.tables import DeliveryRow, RunRow
 
 TEXT = "text/plain; version=1.0.0; charset=utf-8"
 RECORDS = ("found", "new", "changed", "matched")  # kinds of records that runs count

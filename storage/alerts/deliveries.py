@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from storage.alerts.models import Delivery, DeliveryState
 from storage.rows import view_of
-from storage.tables import AlertedEventRow, DeliveryRow
+from storage.schema.tables import AlertedEventRow, DeliveryRow
 
 MAX_WAIT = timedelta(days=1)  # until the next attempt
 

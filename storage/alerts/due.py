@@ -19,10 +19,10 @@ from sqlmodel import col
 from storage.alerts.models import DeliveryState, Subscription
 from storage.models import MILESTONES, EventKind, StoredEvent
 from storage.reading.events import load_events
+from storage.schema.tables import AlertedEventRow, DeliveryRow, EventRow, LinkRow, RenumberedRow
 from storage.search.filters import withdrawn_filter
 from storage.search.query import Query
 from storage.search.search import dialect_of, event_conditions, feed_order
-from storage.tables import AlertedEventRow, DeliveryRow, EventRow, LinkRow, RenumberedRow
 
 GRACE = timedelta(hours=1)
 # What withdraws an earlier event: news only to somebody who was sent that event.

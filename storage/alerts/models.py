@@ -47,7 +47,7 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """What somebody wants to be sent, and how far it was; fields as in `storage.tables.SubscriptionRow`.
+    """What somebody wants to be sent, and how far it was; fields as in `storage.schema.tables.SubscriptionRow`.
 
     `address` and `secret` are secrets; `shown` of `procurewatch.alerts.channels` returns the part that is not.
     """
@@ -86,7 +86,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One message; fields as in `storage.tables.DeliveryRow`. `events` is how many are in it."""
+    """One message; fields as in `storage.schema.tables.DeliveryRow`. `events` is how many are in it."""
 
     id: int
     subscription_id: int

@@ -13,8 +13,8 @@ from sqlmodel import col
 
 from storage.alerts.models import ChannelKind, DeliveryState, Rhythm, Subscription
 from storage.rows import view_of
+from storage.schema.tables import AlertedEventRow, DeliveryRow, SubscriptionRow
 from storage.search.query import Query
-from storage.tables import AlertedEventRow, DeliveryRow, SubscriptionRow
 
 
 def add_subscription(

@@ -26,7 +26,7 @@ from storage.database import (
 )
 from storage.maintenance.postgresql import backup_postgresql, restore_postgresql
 from storage.maintenance.sqlite_file import Listen, backup_sqlite, restore_sqlite
-from storage.tables import CheckpointRow, PayloadRow
+from storage.schema.tables import CheckpointRow, PayloadRow
 
 SOURCE, BACKUP = "database", "backup"  # the checkpoint of the last backup
 

@@ -18,10 +18,10 @@ from sqlmodel import SQLModel, col
 from storage.database import Database, DatabaseError, current_revision, known_revisions, opening
 from storage.errors import is_damage
 from storage.maintenance.admin import existing_path
-from storage.payloads import PayloadError, payload_bytes
+from storage.schema.payloads import PayloadError, payload_bytes
+from storage.schema.tables import EvidenceRow, PayloadRow, QuarantineRow, RecordRow, RenumberedRow
 from storage.search.full_text import INDEX
 from storage.search.index import BATCH_SIZE, are_totals_current, outdated_rows
-from storage.tables import EvidenceRow, PayloadRow, QuarantineRow, RecordRow, RenumberedRow
 
 MAX_FINDINGS = 20  # of one check
 MAX_NAMED = 3  # rows that a finding names

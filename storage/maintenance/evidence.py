@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
 
 from storage.database import Database
-from storage.payloads import (
+from storage.schema.payloads import (
     LEVEL,
     PayloadError,
     compress_payload,
@@ -21,7 +21,7 @@ from storage.payloads import (
     payload_bytes,
     prepare_dictionary,
 )
-from storage.tables import (
+from storage.schema.tables import (
     DictionaryRow,
     EventRow,
     EvidenceRow,

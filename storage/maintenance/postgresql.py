@@ -14,12 +14,12 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import SQLModel
 
-import storage.tables  # noqa: F401  the tables register themselves
+import storage.schema.tables  # noqa: F401  the tables register themselves
 from storage.database import Database, DatabaseError, known_revisions
 from storage.errors import is_damage
 from storage.maintenance.files import DUMP_MAGIC, GZIP_MAGIC, SQLITE_MAGIC, read_magic, whole_file
 from storage.maintenance.sqlite_file import check_revision
-from storage.sql_views import drop_views, make_views
+from storage.schema.sql_views import drop_views, make_views
 
 VERSION_TABLE = "alembic_version"
 LOCK_SECONDS = 10

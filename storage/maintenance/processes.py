@@ -18,7 +18,7 @@ from sqlmodel import col
 
 from storage.database import Database
 from storage.errors import describe_error
-from storage.tables import ProcessRow
+from storage.schema.tables import ProcessRow
 
 log = structlog.get_logger(__name__)
 

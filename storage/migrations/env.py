@@ -7,7 +7,7 @@ from typing import Any, Literal
 from alembic import context
 from sqlmodel import AutoString, SQLModel
 
-import storage.tables  # noqa: F401  the tables register themselves
+import storage.schema.tables  # noqa: F401  the tables register themselves
 
 
 def plain_text(kind: str, item: object, _context: Any) -> str | Literal[False]:

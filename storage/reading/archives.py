@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.reading.source_records import ActionStatement
-from storage.tables import (
+from storage.schema.tables import (
     ActionRow,
     ArchiveFileRow,
     CoverageRow,

@@ -15,7 +15,7 @@ from storage.competition import PROCURED
 from storage.models import MatchBand
 from storage.possible_days import possible_days
 from storage.reading.summaries import SummaryScope, keys_in_scope
-from storage.tables import CoverageRow, MatchRow, RecordRow
+from storage.schema.tables import CoverageRow, MatchRow, RecordRow
 
 # The first day of fiscal year 2008: USAspending's search and its archives begin there.
 FIRST_DAY = date(2007, 10, 1)

@@ -29,7 +29,7 @@ from storage.models import (
 from storage.reading.records import BATCH_SIZE, actions_by_key, matches_by_record, records_by_key
 from storage.reading.snapshot_format import read_snapshot
 from storage.rows import view_of
-from storage.tables import (
+from storage.schema.tables import (
     EventRow,
     EventSnapshotRow,
 )

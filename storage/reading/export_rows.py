@@ -17,9 +17,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from storage.errors import each_alone
-from storage.fields import RECORD_FIELDS, FieldType
 from storage.models import MatchBand, StoredAction, StoredEvent, StoredRecord
 from storage.possible_days import fiscal_year_of, is_possible
+from storage.schema.fields import RECORD_FIELDS, FieldType
 
 BATCH_SIZE = 500  # records loaded at a time
 

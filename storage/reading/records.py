@@ -36,9 +36,9 @@ from storage.models import (
     StoredRecord,
     StoredSignal,
 )
-from storage.payloads import payload_bytes
 from storage.rows import distinct_values, read_amounts, view_of
-from storage.tables import (
+from storage.schema.payloads import payload_bytes
+from storage.schema.tables import (
     ActionRow,
     EventRow,
     EvidenceRow,

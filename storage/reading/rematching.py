@@ -12,7 +12,7 @@ from sqlmodel import col
 from sources.records import Award, Publication
 from storage.models import EventKind
 from storage.rows import record_from
-from storage.tables import ActionRow, EventRow, MatchRow, RecordRow
+from storage.schema.tables import ActionRow, EventRow, MatchRow, RecordRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from storage.models import MatchBand, StoredMatch, StoredRecord
 from storage.reading.records import records_by_key
-from storage.tables import MatchRow
+from storage.schema.tables import MatchRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

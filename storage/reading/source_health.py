@@ -17,7 +17,7 @@ from sqlmodel import col
 from storage.database import server_time
 from storage.models import GOOD_STATUSES, POLL, RunStatus
 from storage.rows import view_of
-from storage.tables import (
+from storage.schema.tables import (
     CheckpointRow,
     EventRow,
     IncidentRow,

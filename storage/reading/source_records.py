@@ -15,7 +15,7 @@ from sqlmodel import col
 from sources.records import ContractAction
 from storage.models import StoredSourceRecord
 from storage.rows import view_of
-from storage.tables import ActionRow, RecordRow, SourceRecordRow
+from storage.schema.tables import ActionRow, RecordRow, SourceRecordRow
 
 # Precedence between sources with the same date. The page of the first one is linked, because it is public.
 SOURCE_ORDER = ("usaspending", "archive", "assistance", "samawards", "fpds")

@@ -37,7 +37,7 @@ from storage.concerned import concerns_action, concerns_all, concerns_event
 from storage.models import AWARDS, ON_REQUEST, EventKind, MatchBand, StoredRecord
 from storage.reading.events import is_small_change
 from storage.reading.records import records_by_key
-from storage.tables import ActionRow, EventRow, MatchRow, RecordRow, SearchRow
+from storage.schema.tables import ActionRow, EventRow, MatchRow, RecordRow, SearchRow
 
 
 class GroupBy(StrEnum):

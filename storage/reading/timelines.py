@@ -15,7 +15,7 @@ from storage.reading.events import events_of
 from storage.reading.records import records_by_key
 from storage.reading.summaries import published_among
 from storage.rows import view_of
-from storage.tables import LinkRow
+from storage.schema.tables import LinkRow
 
 Linked = tuple[StoredLink, StoredRecord | None]
 

@@ -10,10 +10,10 @@ from sqlalchemy import CTE, Select, and_, func, literal, select, union_all
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from storage.schema.tables import MatchRow, SearchRow
 from storage.search.filters import match_filter
 from storage.search.query import Query
 from storage.search.search import dialect_of, record_conditions
-from storage.tables import MatchRow, SearchRow
 
 MATCH_FACETS: dict[str, tuple[Any, Any]] = {
     "vendor": (col(MatchRow.vendor_id), col(MatchRow.vendor_name)),

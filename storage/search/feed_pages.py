@@ -16,6 +16,7 @@ from sqlmodel import col
 
 from storage.models import StoredEvent
 from storage.reading.events import load_events
+from storage.schema.tables import EventRow
 from storage.search.full_text import Dialect
 from storage.search.ordering import bytewise
 from storage.search.query import Query
@@ -27,7 +28,6 @@ from storage.search.search import (
     finds_many,
     newest_events_of,
 )
-from storage.tables import EventRow
 
 ENTRIES_PER_PAGE = 100
 MAX_ENTRIES = 10_000  # in a feed

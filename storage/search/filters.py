@@ -13,10 +13,10 @@ from sqlmodel import col
 from storage.models import AWARDS, MILESTONES, ON_REQUEST, PUBLICATIONS, EventKind
 from storage.possible_days import fiscal_year_days
 from storage.reading.events import is_small_change
+from storage.schema.tables import ActionRow, EventRow, MatchRow, RecordRow, SearchRow, SourceRecordRow, SpendingRow
 from storage.search.full_text import Condition, Dialect, agency_name_filter, is_agency_code, text_filter
 from storage.search.index import department_of, first_sort_key
 from storage.search.query import BandFilter, Query
-from storage.tables import ActionRow, EventRow, MatchRow, RecordRow, SearchRow, SourceRecordRow, SpendingRow
 
 FULL_CODE = {"psc": 4, "naics": 6}  # characters; a shorter code is a prefix
 KIND_GROUPS = {"award": sorted(AWARDS), "publication": sorted(PUBLICATIONS)}

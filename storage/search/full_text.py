@@ -14,10 +14,10 @@ from sqlalchemy import ColumnElement, cast, column, literal, literal_column, not
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlmodel import col
 
+from storage.schema.tables import SearchRow
 from storage.search.agencies import usual_name
 from storage.search.index import AGENCY, OFFICE, PRICING, RECIPIENT, SET_ASIDE
 from storage.search.query import Query
-from storage.tables import SearchRow
 
 Condition = ColumnElement[bool]
 Dialect = Literal["sqlite", "postgresql"]

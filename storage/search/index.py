@@ -19,9 +19,9 @@ from sqlmodel import col
 from storage.competition import competition_of
 from storage.models import MatchBand
 from storage.possible_days import fiscal_year_of, is_possible
+from storage.schema.tables import ActionRow, MatchRow, PublicationVersionRow, RecordRow, SearchRow, SpendingRow
 from storage.search.agencies import agency_names
 from storage.search.tokenize import tokenize
-from storage.tables import ActionRow, MatchRow, PublicationVersionRow, RecordRow, SearchRow, SpendingRow
 
 BATCH_SIZE = 500  # keys in one IN (...)
 MAX_WORDS_LENGTH = 200_000  # characters of words per record

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, SQLColumnExpression, and_, collate, func, null, or_, select
 from sqlmodel import col
 
+from storage.schema.tables import MatchRow, RecordRow, SearchRow
 from storage.search.filters import match_filter
 from storage.search.full_text import Condition, Dialect
 from storage.search.query import InvalidQuery, Query, Sort
-from storage.tables import MatchRow, RecordRow, SearchRow
 
 BAD_CURSOR = "the place to go on from cannot be read; begin again without it"
 

@@ -16,8 +16,8 @@ from sqlmodel import col
 
 from storage.models import order_subject, phrase_subject, psc_subject, recipient_subjects, record_subject
 from storage.reading.review_queue import PendingReview
+from storage.schema.tables import ActionRow, MatchRow, RecordRow, ReviewDecisionRow
 from storage.search.tokenize import tokenize
-from storage.tables import ActionRow, MatchRow, RecordRow, ReviewDecisionRow
 
 PHRASE = "phrase:"
 SCOPES = ("record", "order", "phrase", "psc", "uei", "name")

@@ -32,6 +32,7 @@ from storage.reading import coverage
 from storage.reading.coverage import DEFENSE
 from storage.reading.events import load_events
 from storage.reading.records import BATCH_SIZE, records_by_key
+from storage.schema.tables import EventRow, MatchRow, RecordRow, SearchRow
 from storage.search.filters import (
     date_filter,
     event_filter,
@@ -44,7 +45,6 @@ from storage.search.full_text import Condition, Dialect, is_agency_code
 from storage.search.index import department_of, first_sort_key
 from storage.search.ordering import BAD_CURSOR, bytewise, order_of
 from storage.search.query import BandFilter, InvalidQuery, Query
-from storage.tables import EventRow, MatchRow, RecordRow, SearchRow
 
 SORTED_AT_ONCE = 20_000  # keys of an order without an index: each page sorts all that a query finds
 MANY = 5_000  # records of a query, above which its newest events are looked for among the newest of all

@@ -39,12 +39,12 @@ from storage.concerned import concerns_action
 from storage.models import StoredAction
 from storage.possible_days import fiscal_year_of, possible_days
 from storage.rows import view_of
+from storage.schema.tables import ActionRow, MatchRow, RecordRow, SearchRow, SpendingRow
 from storage.search.filters import action_filter, agency_code_filter, match_filter
 from storage.search.full_text import Condition, Dialect, is_agency_code
 from storage.search.index import ALL_YEARS
 from storage.search.query import BandFilter, InvalidQuery, Query, parse_choice, read_query
 from storage.search.search import dialect_of, record_conditions
-from storage.tables import ActionRow, MatchRow, RecordRow, SearchRow, SpendingRow
 
 
 class Dimension(StrEnum):

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from sources.records import Award, ContractAction
 from storage.rows import update_row
-from storage.tables import ActionRow
+from storage.schema.tables import ActionRow
 
 BATCH_SIZE = 500  # keys in one IN (...)
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from storage.rows import update_row
-from storage.tables import ArchiveFileRow, CoverageRow
+from storage.schema.tables import ArchiveFileRow, CoverageRow
 from storage.writing.publication import bump_publication_version
 
 

@@ -17,7 +17,7 @@ from sources.records import Award, ContractAction, Publication, PublicationKind
 from storage.models import EventKind
 from storage.possible_days import is_possible_end
 from storage.reading.source_records import ActionStatement, SourceStatement
-from storage.tables import ActionRow, RecordRow
+from storage.schema.tables import ActionRow, RecordRow
 
 TAG = "tag:procurewatch,2026:"
 WASHINGTON = ZoneInfo("America/New_York")

@@ -15,7 +15,7 @@ from storage.models import EventKind
 from storage.possible_days import is_possible
 from storage.reading.coverage import was_read
 from storage.rows import update_row
-from storage.tables import EventRow, RecordRow
+from storage.schema.tables import EventRow, RecordRow
 from storage.writing.changes import ACTION_KINDS, Change
 
 # Agencies report most contract actions within three business days (FAR 4.604), and sources list them in the same week.

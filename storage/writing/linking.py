@@ -20,7 +20,7 @@ from sqlmodel import col
 from sources.records import AwardCategory, PublicationKind
 from storage.models import EventKind
 from storage.rows import update_row
-from storage.tables import LinkRow, RecordRow
+from storage.schema.tables import LinkRow, RecordRow
 from storage.writing.changes import Change, event_id
 from storage.writing.renumbering import current_key
 

@@ -25,7 +25,7 @@ from storage.models import UNDECIDED, EventKind, MatchBand
 from storage.possible_days import is_possible, possible_days
 from storage.reading.coverage import FIRST_DAY, is_read_back
 from storage.reading.summaries import dollars_of
-from storage.tables import EventRow, MatchRow, RecordRow
+from storage.schema.tables import EventRow, MatchRow, RecordRow
 from storage.writing.changes import TAG, Change, event_id
 from storage.writing.events import PublishRule, save_event
 from storage.writing.publication import bump_publication_version, snapshot_events

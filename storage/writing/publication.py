@@ -16,8 +16,8 @@ from storage.database import server_time
 from storage.models import MatchBand
 from storage.reading.records import actions_by_key, records_by_key
 from storage.reading.snapshot_format import EventSnapshot, write_snapshot
+from storage.schema.tables import EventRow, EventSnapshotRow, PublicationVersionRow, RecordRow
 from storage.search.index import index_records
-from storage.tables import EventRow, EventSnapshotRow, PublicationVersionRow, RecordRow
 
 BATCH_SIZE = 500  # keys in one IN (...)
 VERSION_ID = 1  # the key of the only row of `publication_version`

@@ -18,8 +18,7 @@ from sqlmodel import SQLModel, col
 
 from sources.records import Award, ContractAction
 from storage.models import EventKind, order_subject, record_subject
-from storage.search.index import remove_from_index
-from storage.tables import (
+from storage.schema.tables import (
     ActionRow,
     EventRow,
     EventSnapshotRow,
@@ -31,6 +30,7 @@ from storage.tables import (
     ReviewDecisionRow,
     SourceRecordRow,
 )
+from storage.search.index import remove_from_index
 from storage.writing.changes import ACTION_KINDS, Change, event_id, fold_text
 
 # Tables with rows about an award, and the column with its key.

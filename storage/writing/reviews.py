@@ -24,8 +24,8 @@ from storage.concerned import is_concerned
 from storage.database import server_time
 from storage.models import EventKind, MatchBand
 from storage.reading.records import published_matches_of
+from storage.schema.tables import EventRow, MatchRow, RecordRow, ReviewDecisionRow
 from storage.search.review_subjects import find_decision, is_subject, matches_about
-from storage.tables import EventRow, MatchRow, RecordRow, ReviewDecisionRow
 from storage.writing.changes import Change, event_id
 from storage.writing.events import Stored, save_event
 from storage.writing.milestones import counted_dollars, save_milestones

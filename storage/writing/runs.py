@@ -19,7 +19,7 @@ from storage.reading.contracts.expiring import SOON
 from storage.reading.coverage import FIRST_DAY
 from storage.reading.source_health import CLOCK_ERROR, MAX_SILENCE, NOT_POLLED, consecutive_failures
 from storage.rows import update_row
-from storage.tables import (
+from storage.schema.tables import (
     CheckpointRow,
     CoverageRow,
     EventRow,

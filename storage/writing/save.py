@@ -21,11 +21,11 @@ from sources.records import Award, Document, Problem, Publication, Record, Remov
 from storage.concerned import is_concerned
 from storage.errors import describe_error, first_database_error, is_database_failure, storable_text
 from storage.models import UNDECIDED, EventKind, MatchBand, record_subject
-from storage.payloads import new_payload
 from storage.reading.records import BATCH_SIZE
 from storage.reading.source_records import load_statements, source_record_rows
 from storage.rows import award_row, publication_row, update_row
-from storage.tables import (
+from storage.schema.payloads import new_payload
+from storage.schema.tables import (
     ActionRow,
     EventRow,
     EvidenceRow,

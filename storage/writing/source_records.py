@@ -18,7 +18,7 @@ from storage.reading.source_records import (
     source_rank,
 )
 from storage.rows import update_row
-from storage.tables import RecordRow, SourceRecordRow
+from storage.schema.tables import RecordRow, SourceRecordRow
 
 BASE_FIELDS = ("signed", "starts")  # which an award's first action states, if sources list it action by action
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import procurewatch.store
-from storage.fields import RECORD_FIELDS
 from storage.models import StoredAction, StoredEvent, StoredEvidence, StoredMatch, StoredRecord
+from storage.schema.fields import RECORD_FIELDS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "python.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", PAGE, re.DOTALL)

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from procurewatch.web.sql.examples import EXAMPLES
 from procurewatch.web.sql.guard import SqlGuard, connect_readonly
 from storage.database import Database, open_database
-from storage.sql_views import SCHEMA, VIEWS
+from storage.schema.sql_views import SCHEMA, VIEWS
 from tests.procurewatch.site import fill
 
 DOCUMENTATION = (Path(__file__).parents[2] / "docs" / "querying-sql.md").read_text()

@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlmodel import SQLModel
 
-import storage.tables  # noqa: F401  the tables register themselves
+import storage.schema.tables  # noqa: F401  the tables register themselves
 from sources.records import Award, Publication
 from storage.database import Database
 from storage.models import StoredEvent
 from storage.reading.events import events_of
-from storage.tables import EventRow, MatchRow
+from storage.schema.tables import EventRow, MatchRow
 from storage.writing.events import PublishRule
 from storage.writing.save import Saved, save_award
 from tests.processes import Process

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from storage import claims
 from storage.claims import AlreadyClaimed, ClaimLost
 from storage.database import Database
-from storage.tables import ClaimRow
+from storage.schema.tables import ClaimRow
 from storage.writing.runs import load_checkpoint, save_checkpoint
 from tests.postgres import cut_off
 from tests.processes import Process

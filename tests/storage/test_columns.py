@@ -13,10 +13,10 @@ from sqlalchemy.exc import StatementError
 from sqlmodel import col
 
 from sources.records import MAX_AMOUNT
-from storage.columns import UtcTime
 from storage.database import Database
 from storage.rows import award_row
-from storage.tables import RecordRow
+from storage.schema.columns import UtcTime
+from storage.schema.tables import RecordRow
 from tests.records import CLEARVIEW, SEEN
 from tests.storage.database_helpers import delete_all_rows
 

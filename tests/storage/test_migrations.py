@@ -11,7 +11,7 @@ from sqlalchemy import inspect, text
 
 import storage.database
 from storage.database import open_database
-from storage.sql_views import SCHEMA
+from storage.schema.sql_views import SCHEMA
 from tests.records import CLEARVIEW, match
 from tests.storage.database_helpers import dump_tables, save
 

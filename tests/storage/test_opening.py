@@ -18,7 +18,7 @@ from sqlmodel import SQLModel
 
 from storage.database import TIMEOUTS, Database, DatabaseError, migration_config, open_database
 from storage.errors import explain_database_error, explain_read_error
-from storage.tables import RecordRow
+from storage.schema.tables import RecordRow
 from tests.records import CLEARVIEW, match
 from tests.storage.database_helpers import dump_tables, save, start_process
 

@@ -15,9 +15,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from storage.database import Database, migration_config, open_database
-from storage.fields import RECORD_FIELDS
-from storage.sql_views import SCHEMA, VIEWS, views_digest
-from storage.tables import ActionRow, LinkRow, MatchRow, RunRow
+from storage.schema.fields import RECORD_FIELDS
+from storage.schema.sql_views import SCHEMA, VIEWS, views_digest
+from storage.schema.tables import ActionRow, LinkRow, MatchRow, RunRow
 from tests.records import BABEL, CLEARVIEW, COURT_REPORTER, EQUIPMENT, LATER, SEEN, SOLE_SOURCE, match
 from tests.storage.database_helpers import save
 

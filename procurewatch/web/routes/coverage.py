@@ -17,7 +17,7 @@ from sources.registry import SOURCES
 from storage.reading.archives import archive_files
 from storage.reading.coverage import coverage_by_source, list_periods
 from storage.reading.source_health import first_good_poll, load_health
-from storage.tables import ArchiveFileRow
+from storage.schema.tables import ArchiveFileRow
 
 
 def router(context: WebContext) -> APIRouter:

@@ -17,7 +17,7 @@ from monitors.watchlist.csv_io import FORMULA_STARTS
 from procurewatch.web.sql.guard import SqlNotAllowed
 from procurewatch.web.sql.worker import Request
 from procurewatch.web.sql.workers import SqlWorkers
-from storage.sql_views import VIEWS
+from storage.schema.sql_views import VIEWS
 
 # Whether the current request is for CSV, whose cells a spreadsheet must not run as formulas.
 FOR_SPREADSHEET: ContextVar[bool] = ContextVar("for_spreadsheet", default=False)

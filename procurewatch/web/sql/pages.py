@@ -18,7 +18,7 @@ from procurewatch.web.sql.database import FOR_SPREADSHEET, ReadersDatabase, Read
 from procurewatch.web.sql.examples import EXAMPLES
 from procurewatch.web.sql.workers import CLIENT, SqlWorkers
 from storage.database import Database
-from storage.sql_views import VIEWS
+from storage.schema.sql_views import VIEWS
 
 NAME = "procurewatch"  # of the database, in URLs
 ALLOWED_PATHS = (f"/{NAME}/", f"/{NAME}.", "/-/static/", "/own/")  # Datasette's other pages name the file

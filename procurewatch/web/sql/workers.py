@@ -16,7 +16,7 @@ from typing import cast
 from weakref import WeakValueDictionary
 
 from procurewatch.web.sql.worker import LENGTH_BYTES, TOO_MUCH_MEMORY, Answer, Request, message
-from storage.sql_views import VIEWS
+from storage.schema.sql_views import VIEWS
 
 MAX_WORKERS = 4  # queries at once
 MAX_PER_CLIENT = 2  # queries of one client at once; further ones wait

@@ -9,14 +9,14 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-import storage.columns
+import storage.schema.columns
 
 revision = "first"
 down_revision = None
 branch_labels = None
 depends_on = None
 
-# The digest of the SQL views that belong to this schema (`storage.sql_views.views_digest`).
+# The digest of the SQL views that belong to this schema (`storage.schema.sql_views.views_digest`).
 VIEWS = "9ef81d51fcd3c4f5"
 
 # SQLite: words are normalized and prefixed by `storage.search.index`; the tokenizer splits only at spaces.
@@ -73,7 +73,7 @@ def _create_tables() -> None:
         sa.Column("modified", sa.String(), nullable=False),
         sa.Column("rows", sa.Integer(), nullable=False),
         sa.Column("is_complete", sa.Boolean(), nullable=False),
-        sa.Column("read_at", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("read_at", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
@@ -81,7 +81,7 @@ def _create_tables() -> None:
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("value", sa.String(), nullable=False),
-        sa.Column("changed", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("changed", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("source", "name"),
     )
     op.create_table(
@@ -89,7 +89,7 @@ def _create_tables() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("token", sa.String(), nullable=False),
         sa.Column("holder", sa.String(), nullable=False),
-        sa.Column("renewed", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("renewed", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
@@ -99,8 +99,8 @@ def _create_tables() -> None:
         sa.Column("pid", sa.Integer(), nullable=False),
         sa.Column("version", sa.String(), nullable=False),
         sa.Column("address", sa.String(), nullable=False),
-        sa.Column("started", storage.columns.UtcTime(timezone=True), nullable=False),
-        sa.Column("renewed", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("started", storage.schema.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("renewed", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.Column("doing", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
@@ -113,14 +113,14 @@ def _create_tables() -> None:
         sa.Column("until", sa.Date(), nullable=True),
         sa.Column("terms", sa.String(), nullable=False),
         sa.Column("is_outdated", sa.Boolean(), nullable=False),
-        sa.Column("noted_at", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("noted_at", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("source", "vendor_id", "agency", "since"),
     )
     op.create_table(
         "incident",
         sa.Column("source", sa.String(), nullable=False),
-        sa.Column("began", storage.columns.UtcTime(timezone=True), nullable=False),
-        sa.Column("ended", storage.columns.UtcTime(timezone=True), nullable=True),
+        sa.Column("began", storage.schema.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("ended", storage.schema.columns.UtcTime(timezone=True), nullable=True),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
@@ -131,7 +131,7 @@ def _create_tables() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("payloads", sa.Integer(), nullable=False),
-        sa.Column("trained_at", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("trained_at", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
@@ -151,7 +151,7 @@ def _create_tables() -> None:
         "publication_version",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("changed", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("changed", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
@@ -159,9 +159,9 @@ def _create_tables() -> None:
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("record_key", sa.String(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
-        sa.Column("last_seen", storage.columns.UtcTime(timezone=True), nullable=False),
-        sa.Column("resolved_at", storage.columns.UtcTime(timezone=True), nullable=True),
+        sa.Column("first_seen", storage.schema.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("last_seen", storage.schema.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("resolved_at", storage.schema.columns.UtcTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("source", "record_key"),
     )
     op.create_table(
@@ -196,15 +196,15 @@ def _create_tables() -> None:
         sa.Column("office", sa.String(), nullable=False),
         sa.Column("funding_agency_name", sa.String(), nullable=False),
         sa.Column("funding_sub_agency_name", sa.String(), nullable=False),
-        sa.Column("obligated_cents", storage.columns.Cents(), nullable=True),
-        sa.Column("exercised_cents", storage.columns.Cents(), nullable=True),
-        sa.Column("ceiling_cents", storage.columns.Cents(), nullable=True),
-        sa.Column("outlays_cents", storage.columns.Cents(), nullable=True),
+        sa.Column("obligated_cents", storage.schema.columns.Cents(), nullable=True),
+        sa.Column("exercised_cents", storage.schema.columns.Cents(), nullable=True),
+        sa.Column("ceiling_cents", storage.schema.columns.Cents(), nullable=True),
+        sa.Column("outlays_cents", storage.schema.columns.Cents(), nullable=True),
         sa.Column("amounts", sa.JSON(), nullable=False),
         sa.Column("amount_warning", sa.Text(), nullable=False),
         sa.Column("signed", sa.Date(), nullable=True),
         sa.Column("published", sa.Date(), nullable=True),
-        sa.Column("deadline", storage.columns.UtcTime(timezone=True), nullable=True),
+        sa.Column("deadline", storage.schema.columns.UtcTime(timezone=True), nullable=True),
         sa.Column("starts", sa.Date(), nullable=True),
         sa.Column("ends", sa.Date(), nullable=True),
         sa.Column("may_end", sa.Date(), nullable=True),
@@ -228,7 +228,7 @@ def _create_tables() -> None:
         sa.Column("pricing", sa.Text(), nullable=False),
         sa.Column("disaster_codes", sa.JSON(), nullable=False),
         sa.Column("subaward_count", sa.Integer(), nullable=True),
-        sa.Column("subaward_total_cents", storage.columns.Cents(), nullable=True),
+        sa.Column("subaward_total_cents", storage.schema.columns.Cents(), nullable=True),
         sa.Column("place", sa.String(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("modification", sa.Text(), nullable=False),
@@ -237,8 +237,8 @@ def _create_tables() -> None:
         sa.Column("facts", sa.JSON(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("modified", sa.Date(), nullable=True),
-        sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
-        sa.Column("last_changed", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("first_seen", storage.schema.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("last_changed", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.Column("url", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
@@ -263,7 +263,7 @@ def _create_tables() -> None:
         sa.Column("decided_by", sa.String(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("public_reason", sa.Text(), nullable=False),
-        sa.Column("decided_at", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("decided_at", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("vendor_id", "subject"),
     )
     op.create_table(
@@ -271,8 +271,8 @@ def _create_tables() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("purpose", sa.String(), nullable=False),
-        sa.Column("started", storage.columns.UtcTime(timezone=True), nullable=False),
-        sa.Column("ended", storage.columns.UtcTime(timezone=True), nullable=True),
+        sa.Column("started", storage.schema.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("ended", storage.schema.columns.UtcTime(timezone=True), nullable=True),
         sa.Column("status", sa.String(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         sa.Column("requests", sa.Integer(), nullable=False),
@@ -300,7 +300,7 @@ def _create_tables() -> None:
         sa.Column("quiet_for", sa.JSON(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("failed", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("failed", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("source", "key", "quiet"),
     )
     op.create_table(
@@ -309,13 +309,13 @@ def _create_tables() -> None:
         sa.Column("award_key", sa.String(), nullable=False),
         sa.Column("modification", sa.String(), nullable=False),
         sa.Column("signed", sa.Date(), nullable=True),
-        sa.Column("obligation_cents", storage.columns.Cents(), nullable=True),
+        sa.Column("obligation_cents", storage.schema.columns.Cents(), nullable=True),
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("action_type", sa.String(), nullable=False),
         sa.Column("action_type_text", sa.String(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("removed", sa.Date(), nullable=True),
-        sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("first_seen", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["award_key"],
             ["record.key"],
@@ -332,8 +332,8 @@ def _create_tables() -> None:
         sa.Column("record_key", sa.String(), nullable=False),
         sa.Column("action_key", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("amount_cents", storage.columns.Cents(), nullable=True),
-        sa.Column("total_cents", storage.columns.Cents(), nullable=True),
+        sa.Column("amount_cents", storage.schema.columns.Cents(), nullable=True),
+        sa.Column("total_cents", storage.schema.columns.Cents(), nullable=True),
         sa.Column("signed", sa.Date(), nullable=True),
         sa.Column("published", sa.Date(), nullable=True),
         sa.Column("old_value", sa.Text(), nullable=False),
@@ -345,7 +345,7 @@ def _create_tables() -> None:
         sa.Column("part_of", sa.String(), nullable=False),
         sa.Column("is_published", sa.Boolean(), nullable=False),
         sa.Column("pending_review", sa.Boolean(), nullable=False),
-        sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("first_seen", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["record_key"],
             ["record.key"],
@@ -395,7 +395,7 @@ def _create_tables() -> None:
         sa.Column("url", sa.String(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("request", sa.Text(), nullable=False),
-        sa.Column("retrieved_at", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("retrieved_at", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["sha256"],
             ["payload.sha256"],
@@ -408,7 +408,7 @@ def _create_tables() -> None:
         sa.Column("award_key", sa.String(), nullable=False),
         sa.Column("confidence", sa.Float(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("first_seen", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["record_key"],
             ["record.key"],
@@ -431,14 +431,14 @@ def _create_tables() -> None:
         sa.Column("rule", sa.String(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("signals", sa.JSON(), nullable=False),
-        sa.Column("action_keys", storage.columns.Lines(), nullable=False),
+        sa.Column("action_keys", storage.schema.columns.Lines(), nullable=False),
         sa.Column("via_reseller", sa.Boolean(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("clues", sa.JSON(), nullable=False),
         sa.Column("is_topic", sa.Boolean(), nullable=False),
         sa.Column("is_unpublished", sa.Boolean(), nullable=False),
         sa.Column("watchlist_version", sa.String(), nullable=False),
-        sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("first_seen", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["record_key"],
             ["record.key"],
@@ -459,7 +459,7 @@ def _create_tables() -> None:
         sa.Column("old_key", sa.String(), nullable=False),
         sa.Column("new_key", sa.String(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
-        sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("first_seen", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["new_key"],
             ["record.key"],
@@ -485,8 +485,8 @@ def _create_tables() -> None:
         sa.Column("naics", sa.String(), nullable=False),
         sa.Column("sort_date", sa.Date(), nullable=False),
         sa.Column("is_published", sa.Boolean(), nullable=False),
-        sa.Column("amount_cents", storage.columns.Cents(), nullable=True),
-        sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("amount_cents", storage.schema.columns.Cents(), nullable=True),
+        sa.Column("first_seen", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.Column("spent", sa.JSON(), nullable=False),
         sa.Column("words", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -536,7 +536,7 @@ def _create_tables() -> None:
         sa.Column("category", sa.String(), nullable=False),
         sa.Column("department", sa.String(), nullable=False),
         sa.Column("sub_agency_code", sa.String(), nullable=False),
-        sa.Column("dollars_cents", storage.columns.Cents(), nullable=False),
+        sa.Column("dollars_cents", storage.schema.columns.Cents(), nullable=False),
         sa.Column("actions", sa.Integer(), nullable=False),
         sa.Column("awards", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("fiscal_year", "category", "department", "sub_agency_code"),
@@ -553,8 +553,8 @@ def _create_tables() -> None:
         sa.Column("url", sa.String(), nullable=False),
         sa.Column("deleted_on", sa.Date(), nullable=True),
         sa.Column("deletion_reason", sa.Text(), nullable=False),
-        sa.Column("first_seen", storage.columns.UtcTime(timezone=True), nullable=False),
-        sa.Column("last_changed", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("first_seen", storage.schema.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("last_changed", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["record_key"],
             ["record.key"],
@@ -584,12 +584,12 @@ def _create_tables() -> None:
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("rhythm", sa.String(), nullable=False),
         sa.Column("secret", sa.String(), nullable=False),
-        sa.Column("created", storage.columns.UtcTime(timezone=True), nullable=False),
-        sa.Column("begins", storage.columns.UtcTime(timezone=True), nullable=False),
-        sa.Column("position", storage.columns.UtcTime(timezone=True), nullable=False),
-        sa.Column("paused_at", storage.columns.UtcTime(timezone=True), nullable=True),
-        sa.Column("muted_until", storage.columns.UtcTime(timezone=True), nullable=True),
-        sa.Column("disabled_at", storage.columns.UtcTime(timezone=True), nullable=True),
+        sa.Column("created", storage.schema.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("begins", storage.schema.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("position", storage.schema.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("paused_at", storage.schema.columns.UtcTime(timezone=True), nullable=True),
+        sa.Column("muted_until", storage.schema.columns.UtcTime(timezone=True), nullable=True),
+        sa.Column("disabled_at", storage.schema.columns.UtcTime(timezone=True), nullable=True),
         sa.Column("disabled_reason", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
@@ -600,14 +600,14 @@ def _create_tables() -> None:
         sa.Column("subscription_id", sa.Integer(), nullable=False),
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
-        sa.Column("since", storage.columns.UtcTime(timezone=True), nullable=False),
-        sa.Column("until", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("since", storage.schema.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("until", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("next_attempt", storage.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("next_attempt", storage.schema.columns.UtcTime(timezone=True), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
         sa.Column("answer", sa.Text(), nullable=False),
-        sa.Column("created", storage.columns.UtcTime(timezone=True), nullable=False),
-        sa.Column("sent", storage.columns.UtcTime(timezone=True), nullable=True),
+        sa.Column("created", storage.schema.columns.UtcTime(timezone=True), nullable=False),
+        sa.Column("sent", storage.schema.columns.UtcTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["subscription_id"],
             ["subscription.id"],

@@ -12,7 +12,7 @@ from storage.competition import PROCURED
 from storage.models import StoredRecord
 from storage.reading.records import records_by_key
 from storage.reading.summaries import SummaryScope, keys_in_scope
-from storage.tables import RecordRow
+from storage.schema.tables import RecordRow
 
 SOON = timedelta(days=90)
 

@@ -17,7 +17,7 @@ from storage.competition import FAIR_OPPORTUNITY, PROCURED
 from storage.models import StoredRecord
 from storage.reading.records import records_by_key
 from storage.reading.summaries import SummaryScope, obligations, published_among
-from storage.tables import MatchRow, RecordRow, SearchRow
+from storage.schema.tables import MatchRow, RecordRow, SearchRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from procurewatch.archives.backfill import plan_import, read_archives
 from procurewatch.context import AppContext
 from sources.registry import SOURCES
 from storage.models import RunStatus
-from storage.tables import ActionRow, ArchiveFileRow, CoverageRow, EventRow, EvidenceRow, MatchRow, QuarantineRow
+from storage.schema.tables import ActionRow, ArchiveFileRow, CoverageRow, EventRow, EvidenceRow, MatchRow, QuarantineRow
 from storage.writing.save import save_publication
 from tests.app_context import app_context_with, dump
 from tests.app_context import ignore as nothing

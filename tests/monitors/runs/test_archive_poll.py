@@ -21,7 +21,7 @@ from sources.registry import SOURCES
 from storage.models import EventKind, RunStatus
 from storage.reading.archives import archive_files
 from storage.reading.rematching import load_candidates
-from storage.tables import ActionRow, CoverageRow, EventRow
+from storage.schema.tables import ActionRow, CoverageRow, EventRow
 from storage.writing.save import save_award
 from tests.app_context import shipped
 from tests.archives import CONTROL, action, archive_context, archives_of, award, backfill, delta_of, hurried, poll

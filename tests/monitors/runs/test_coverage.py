@@ -19,9 +19,9 @@ from sources.http.client import Client
 from sources.records import Problem, Record
 from storage.models import EventKind
 from storage.reading.coverage import ARCHIVE, FIRST_DAY, Coverage, ReadPeriod, coverage_of, read_periods
+from storage.schema.tables import CoverageRow
 from storage.search.query import Query
 from storage.search.search import find_events
-from storage.tables import CoverageRow
 from tests.app_context import app_context_with, ignore
 from tests.records import CLEARVIEW_FORENSIC, document
 from tests.sources.fakes import GivenRecords

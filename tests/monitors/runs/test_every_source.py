@@ -25,7 +25,7 @@ from sources.registry import SOURCES
 from storage.database import Database
 from storage.models import RunStatus
 from storage.reading.source_health import unfinished_steps
-from storage.tables import QuotaRow
+from storage.schema.tables import QuotaRow
 from storage.writing.runs import load_checkpoint
 from tests.app_context import Dump, app_context_with, dump, ignore
 from tests.upstreams.every_source import FAKE_UPSTREAMS as ALL_UPSTREAMS

@@ -20,9 +20,9 @@ from sources.http.client import Client
 from sources.records import Document, Payload, Record
 from storage.models import RunStatus
 from storage.reading.source_health import list_incidents, load_health, unfinished_parts, unfinished_steps
+from storage.schema.tables import CheckpointRow, UnfinishedStepRow
 from storage.search.query import Query
 from storage.search.search import find_events
-from storage.tables import CheckpointRow, UnfinishedStepRow
 from storage.writing.runs import delete_checkpoints, load_checkpoint
 from tests.app_context import app_context_with, dump, ignore
 from tests.sources.fakes import GivenRecords, publication

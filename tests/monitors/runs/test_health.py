@@ -16,7 +16,7 @@ from sources.errors import Unreachable
 from sources.http.client import Client
 from storage.models import RunStatus
 from storage.reading.source_health import MAX_SILENCE, list_incidents, load_health
-from storage.tables import RunRow
+from storage.schema.tables import RunRow
 from storage.writing.runs import MIN_FAILURES, load_checkpoint
 from tests.app_context import app_context_with, ignore
 from tests.sources.fakes import GivenRecords, publication

@@ -19,10 +19,10 @@ from procurewatch.context import AppContext
 from sources.http.client import Timeouts
 from sources.registry import SOURCES
 from storage.models import RunStatus
+from storage.schema.tables import EventRow, RecordRow
 from storage.search.feed_pages import newest_events
 from storage.search.query import Query
 from storage.search.search import find_events
-from storage.tables import EventRow, RecordRow
 from storage.writing.runs import load_checkpoint
 from tests.app_context import LAST_DAY, app_context_for, backfill, dump, later, poll
 from tests.upstreams.faults import Fault, FaultyUsaspending

@@ -22,9 +22,9 @@ from monitors.runs.rematch import RematchReport, rematch
 from procurewatch.context import AppContext
 from sources.records import Award, AwardCategory, Publication, Recipient
 from storage.database import Database
+from storage.schema.tables import MatchRow
 from storage.search.query import BandFilter, Query
 from storage.search.search import count_records, find_events
-from storage.tables import MatchRow
 from storage.writing.save import save_award, save_publication, save_record
 from tests.app_context import app_context_for, app_context_with, dump, ignore, poll, shipped
 from tests.records import BABEL, SEEN, match

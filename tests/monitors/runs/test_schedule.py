@@ -15,7 +15,7 @@ from sources.errors import QuotaUsedUp
 from storage.database import Database
 from storage.models import RunStatus
 from storage.reading.source_health import NOT_BEFORE, load_health
-from storage.tables import RunRow
+from storage.schema.tables import RunRow
 from storage.writing.runs import save_checkpoint, save_failed_step
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)

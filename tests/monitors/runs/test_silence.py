@@ -23,7 +23,7 @@ from storage.reading.source_health import (
     load_health,
     max_silence,
 )
-from storage.tables import RunRow
+from storage.schema.tables import RunRow
 from tests.app_context import app_context_with, ignore
 from tests.monitors.runs.test_health import Failing
 from tests.sources.fakes import GivenRecords, publication

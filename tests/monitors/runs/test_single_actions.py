@@ -26,9 +26,9 @@ from sources.records import Award, Record, Removal
 from storage.models import EventKind, StoredEvent, record_subject
 from storage.reading.events import events_of
 from storage.reading.summaries import GroupBy, SummaryScope, feed_stats, spending
+from storage.schema.tables import EventRow, MatchRow
 from storage.search.query import read_query
 from storage.search.search import find_events
-from storage.tables import EventRow, MatchRow
 from storage.writing.reviews import Decision, ReviewDecision, save_decision
 from tests.app_context import app_context_with, ignore, shipped
 from tests.records import ICE, LATER, award, match

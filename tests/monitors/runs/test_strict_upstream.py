@@ -20,9 +20,9 @@ from sources.registry import SOURCES
 from sources.usaspending.award_fetcher import award_step
 from storage.database import open_database
 from storage.models import RunStatus
+from storage.schema.tables import ActionRow, MatchRow, RecordRow
 from storage.search.query import Query
 from storage.search.search import find_events
-from storage.tables import ActionRow, MatchRow, RecordRow
 from tests.app_context import LAST_DAY, ignore, later, settings_for, shipped
 from tests.sources.fakes import Memory
 from tests.sources.usaspending.helpers import client_of

@@ -22,7 +22,7 @@ from sources.records import Payload, Record
 from storage.database import Database
 from storage.models import RunStatus
 from storage.reading.source_health import list_incidents, unfinished_steps
-from storage.tables import QuarantineRow, RecordRow, RunRow
+from storage.schema.tables import QuarantineRow, RecordRow, RunRow
 from storage.writing.runs import MIN_FAILURES, load_checkpoint
 from tests.app_context import app_context_with, ignore
 from tests.sources.fakes import GivenRecords, publication

@@ -17,8 +17,8 @@ from storage.alerts.deliveries import list_deliveries
 from storage.alerts.models import ChannelKind, Delivery, Rhythm, Subscription
 from storage.alerts.subscriptions import add_subscription, load_subscription
 from storage.database import Database
+from storage.schema.tables import ClaimRow, DeliveryRow, SubscriptionRow
 from storage.search.query import read_query
-from storage.tables import ClaimRow, DeliveryRow, SubscriptionRow
 from tests.app_context import app_context_with
 from tests.records import match
 from tests.storage.database_helpers import save

@@ -20,7 +20,7 @@ from storage.alerts.deliveries import replay_delivery
 from storage.alerts.due import due_events, events_of_delivery
 from storage.alerts.models import ChannelKind, DeliveryState, Rhythm, SubscriptionState
 from storage.alerts.subscriptions import mute_subscription, pause_subscription, resume_subscription
-from storage.tables import DeliveryRow, SubscriptionRow
+from storage.schema.tables import DeliveryRow, SubscriptionRow
 from tests.procurewatch.alerts.receiver import (
     HOUR,
     Receiver,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from storage.database import open_database
+from storage.schema.tables import RecordRow
 from storage.search.query import Query
 from storage.search.search import find_events
-from storage.tables import RecordRow
 from tests.commands import run
 from tests.sources.dod.articles import page
 from tests.upstreams.fpds import Action, feed

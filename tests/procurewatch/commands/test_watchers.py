@@ -20,7 +20,7 @@ from sqlmodel import col
 
 from storage.database import Database, open_database
 from storage.models import GOOD_STATUSES
-from storage.tables import ClaimRow, EventRow, RunRow
+from storage.schema.tables import ClaimRow, EventRow, RunRow
 from tests import postgres
 from tests.app_context import Dump, dump
 from tests.commands import environment, run

@@ -17,7 +17,7 @@ from procurewatch.doctor import Result, examine, network
 from procurewatch.settings import SettingsError
 from storage.database import open_database
 from storage.models import RunStatus
-from storage.tables import RunRow
+from storage.schema.tables import RunRow
 from storage.writing.runs import load_checkpoints
 from tests.procurewatch.doctor.fixtures import (
     KEY,

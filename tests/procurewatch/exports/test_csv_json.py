@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 
 from feeds.text import clean
 from procurewatch.exports.csv_json import csv_bytes, json_bytes, json_lines_bytes
-from storage.fields import FieldType
 from storage.models import StoredRecord
 from storage.reading.export_rows import COLUMNS, Row, RowType, Value, export_rows
+from storage.schema.fields import FieldType
 from tests.feeds.records import CLEARVIEW
 
 FORMULAS = (

@@ -22,9 +22,9 @@ from procurewatch.exports.formats import ExportFormat, export_bytes
 from procurewatch.exports.xlsx import TooManyRows, xlsx_bytes
 from procurewatch.query_coverage import About
 from storage.database import Database
-from storage.fields import FieldType
 from storage.reading.export_rows import COLUMNS, ExportColumn, RowType
 from storage.reading.records import all_keys, records_by_key
+from storage.schema.fields import FieldType
 from tests.procurewatch.exports.test_story_pack import packed
 from tests.records import BABEL, CLEARVIEW, match
 from tests.storage.database_helpers import save

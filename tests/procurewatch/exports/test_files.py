@@ -22,10 +22,10 @@ from procurewatch.exports.parquet import ParquetMissing, parquet_bytes
 from procurewatch.exports.sqlite_file import write_sqlite
 from procurewatch.query_coverage import About
 from storage.database import Database
-from storage.fields import FieldType
 from storage.reading.export_rows import COLUMNS, ExportColumn, Row, RowType
 from storage.reading.records import all_keys, records_by_key
-from storage.tables import LinkRow
+from storage.schema.fields import FieldType
+from storage.schema.tables import LinkRow
 from tests.records import BABEL, CLEARVIEW, SEEN, SOLE_SOURCE, document, match
 from tests.storage.database_helpers import save
 

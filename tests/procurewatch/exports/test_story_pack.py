@@ -17,7 +17,7 @@ from procurewatch.exports.redaction import remove_user_names
 from procurewatch.exports.story_pack import pack_bytes, pack_name
 from storage.database import Database
 from storage.reading.records import all_keys, records_by_key
-from storage.tables import LinkRow
+from storage.schema.tables import LinkRow
 from tests.records import BABEL, CLEARVIEW, SEEN, document, match
 from tests.storage.database_helpers import save
 

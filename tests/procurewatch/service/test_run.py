@@ -21,7 +21,7 @@ from storage.alerts.subscriptions import add_subscription, disabled_subscription
 from storage.database import Database, open_database
 from storage.maintenance.processes import list_processes
 from storage.models import RunStatus
-from storage.tables import EventRow
+from storage.schema.tables import EventRow
 from tests.commands import PROGRAM, environment, run
 from tests.processes import Process
 from tests.procurewatch.site import fill

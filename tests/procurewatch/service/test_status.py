@@ -15,8 +15,8 @@ from storage.alerts.subscriptions import add_subscription, disable_subscription
 from storage.database import Database, open_database
 from storage.maintenance.processes import SILENCE, list_processes, registered
 from storage.models import RunStatus
+from storage.schema.tables import ProcessRow, RunRow
 from storage.search.query import Query
-from storage.tables import ProcessRow, RunRow
 from tests.commands import run
 from tests.procurewatch.service.test_run import HANG, SECONDS, running
 from tests.sources.scripted_server import ScriptedServer

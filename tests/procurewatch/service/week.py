@@ -25,8 +25,8 @@ from storage.alerts.models import ChannelKind, Rhythm
 from storage.alerts.subscriptions import add_subscription
 from storage.maintenance.processes import registered
 from storage.models import GOOD_STATUSES
+from storage.schema.tables import RunRow
 from storage.search.query import Query
-from storage.tables import RunRow
 from tests.app_context import app_context_for
 from tests.procurewatch.site import serve
 from tests.sources.scripted_server import Script, ScriptedServer

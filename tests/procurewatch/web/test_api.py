@@ -18,8 +18,8 @@ import pytest
 
 from procurewatch.web.api.parameters import SCHEMAS, query_parameters
 from storage.database import Database, open_database
+from storage.schema.tables import CoverageRow, LinkRow, RunRow
 from storage.search.query import PARAMETERS
-from storage.tables import CoverageRow, LinkRow, RunRow
 from storage.writing.runs import save_failed_step
 from tests.procurewatch.site import fill, served
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, COURT_REPORTER, EQUIPMENT, LATER, SEEN, SOLE_SOURCE

@@ -10,7 +10,7 @@ from httpx import Client
 from storage.database import Database
 from storage.models import RunStatus
 from storage.possible_days import fiscal_year_days, fiscal_year_of
-from storage.tables import RunRow
+from storage.schema.tables import RunRow
 from storage.writing.archives import save_archive_coverage, save_archive_file
 from storage.writing.runs import begin_coverage, continue_coverage, save_coverage
 from tests.app_context import few

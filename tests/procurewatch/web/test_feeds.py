@@ -22,7 +22,7 @@ from feeds.urls import FeedFormat
 from procurewatch.web.routes import feeds as web_feeds
 from sources.records import Agency, Publication, PublicationKind, Recipient
 from storage.database import Database
-from storage.tables import EventRow, RenumberedRow
+from storage.schema.tables import EventRow, RenumberedRow
 from storage.writing.publication import snapshot_events
 from storage.writing.save import save_publication
 from tests.feeds.formats.feed_rules import check_atom, check_json_feed, check_rss

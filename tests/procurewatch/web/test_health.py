@@ -13,7 +13,7 @@ from httpx import Client
 from storage.alerts.subscriptions import disable_subscription, resume_subscription
 from storage.database import MAX_CONNECTIONS, Database
 from storage.models import RunStatus
-from storage.tables import RunRow
+from storage.schema.tables import RunRow
 from tests.procurewatch.alerts.receiver import add_alert
 from tests.records import CLEARVIEW, match
 from tests.storage.database_helpers import save

@@ -20,7 +20,7 @@ from storage.alerts.deliveries import queue_delivery
 from storage.alerts.models import ChannelKind, Rhythm
 from storage.alerts.subscriptions import add_subscription
 from storage.database import Database
-from storage.tables import RunRow
+from storage.schema.tables import RunRow
 from tests.app_context import app_context_for, poll
 from tests.procurewatch.site import context_for, serve
 from tests.upstreams.usaspending.corpus import load_corpus

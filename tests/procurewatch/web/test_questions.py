@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from procurewatch.context import AppContext
-from storage.tables import RecordRow
+from storage.schema.tables import RecordRow
 from storage.writing.publication import publish_changes
 from tests.records import SOLE_SOURCE
 from tests.upstreams.usaspending.corpus import SUB_AGENCIES, CorpusAward, load_corpus

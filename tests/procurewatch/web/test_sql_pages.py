@@ -19,7 +19,7 @@ from procurewatch.web.sql.examples import EXAMPLES
 from procurewatch.web.sql.guard import connect_readonly
 from procurewatch.web.sql.pages import MAX_ROWS
 from storage.database import open_database
-from storage.sql_views import VIEWS
+from storage.schema.sql_views import VIEWS
 from tests.procurewatch.site import fill, served
 from tests.records import BABEL, CLEARVIEW, COURT_REPORTER
 

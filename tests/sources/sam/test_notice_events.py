@@ -13,9 +13,9 @@ from sqlalchemy import select
 from feeds.entries.titles import title_for
 from procurewatch.context import AppContext
 from storage.models import EventKind, RunStatus, StoredEvent
+from storage.schema.tables import RecordRow
 from storage.search.query import Query
 from storage.search.search import find_events
-from storage.tables import RecordRow
 from tests.app_context import app_context_with, ignore
 from tests.upstreams.sam_opportunities import KEY, FaultySamOpportunities, notice
 

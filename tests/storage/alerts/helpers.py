@@ -11,8 +11,8 @@ from storage.alerts.models import ChannelKind, DeliveryState, Rhythm, Subscripti
 from storage.alerts.subscriptions import add_subscription, load_subscription, move_position
 from storage.database import Database
 from storage.models import EventKind, record_subject
+from storage.schema.tables import EventRow
 from storage.search.query import read_query
-from storage.tables import EventRow
 from storage.writing.reviews import Decision, ReviewDecision, save_decision
 from tests.records import SEEN
 

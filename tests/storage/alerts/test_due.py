@@ -14,7 +14,7 @@ from storage.alerts.models import DeliveryState, Subscription
 from storage.alerts.subscriptions import move_position
 from storage.database import Database
 from storage.models import EventKind, record_subject
-from storage.tables import EventRow, SubscriptionRow
+from storage.schema.tables import EventRow, SubscriptionRow
 from storage.writing.reviews import Decision, ReviewDecision, import_decisions
 from storage.writing.runs import publish_expiring
 from storage.writing.save import save_publication

@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 from storage.database import DatabaseError, open_database, opening
 from storage.maintenance.check import Finding, check_database
 from storage.maintenance.vacuum import vacuum
-from storage.tables import PayloadRow
+from storage.schema.tables import PayloadRow
 from storage.writing.save import save_evidence
 from tests import postgres
 from tests.records import CLEARVIEW, document

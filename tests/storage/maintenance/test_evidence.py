@@ -22,7 +22,7 @@ from storage.maintenance.check import check_database
 from storage.maintenance.evidence import compress_again, remove_unneeded, train_dictionary
 from storage.maintenance.vacuum import vacuum
 from storage.reading.records import evidence_of, load_payload, records_by_key
-from storage.tables import DictionaryRow, EventRow, EvidenceRow, LinkRow, MatchRow, PayloadRow
+from storage.schema.tables import DictionaryRow, EventRow, EvidenceRow, LinkRow, MatchRow, PayloadRow
 from storage.writing.save import save_evidence, save_problem
 from tests.records import BABEL, CLEARVIEW, COURT_REPORTER, EQUIPMENT, LATER, SEEN, document, match
 from tests.storage.database_helpers import save

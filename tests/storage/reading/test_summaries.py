@@ -21,7 +21,7 @@ from storage.reading.summaries import (
     published_recipients,
     spending,
 )
-from storage.tables import CoverageRow
+from storage.schema.tables import CoverageRow
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, EQUIPMENT, SEEN, match
 from tests.storage.database_helpers import save
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from storage.database import Database
 from storage.models import EventKind
+from storage.schema.tables import EventRow
 from storage.search import search
 from storage.search.feed_pages import (
     ArchivePage,
@@ -23,7 +24,6 @@ from storage.search.feed_pages import (
 )
 from storage.search.query import Query, read_query
 from storage.search.search import count_events_since, event_cursor, find_events
-from storage.tables import EventRow
 from storage.writing.changes import Change
 from storage.writing.events import save_event
 from tests.records import BABEL, CLEARVIEW, LATER, acted, match

@@ -23,6 +23,7 @@ from storage.database import Database, open_database
 from storage.models import StoredRecord, recipient_subjects, record_subject
 from storage.reading.records import matches_by_record
 from storage.rows import award_row
+from storage.schema.tables import EventRow, RecordRow, SearchRow
 from storage.search.facets import FacetCount, count_by_facets
 from storage.search.query import InvalidQuery, Query, Sort, read_query
 from storage.search.search import (
@@ -36,7 +37,6 @@ from storage.search.search import (
     record_cursor,
 )
 from storage.search.tokenize import tokenize
-from storage.tables import EventRow, RecordRow, SearchRow
 from storage.writing.publication import publish_changes
 from storage.writing.reviews import Decision, ReviewDecision, save_decision
 from storage.writing.save import save_award, save_publication

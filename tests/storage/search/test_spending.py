@@ -14,6 +14,7 @@ from sqlmodel import col
 
 from sources.records import Recipient
 from storage.database import Database
+from storage.schema.tables import ActionRow, SpendingRow
 from storage.search.index import are_totals_current, rebuild_totals
 from storage.search.query import Query, read_query
 from storage.search.search import count_records, find_records
@@ -26,7 +27,6 @@ from storage.search.spending import (
     spending,
     total_of,
 )
-from storage.tables import ActionRow, SpendingRow
 from tests.records import BABEL, CLEARVIEW, CLEARVIEW_FORENSIC, EQUIPMENT, LATER, acted, match
 from tests.storage.database_helpers import save
 

@@ -15,9 +15,9 @@ from sources.records import Amount, AmountMeaning, Award, ContractAction
 from storage.database import Database
 from storage.models import EventKind, record_subject
 from storage.reading.events import events_of
+from storage.schema.tables import EventRow
 from storage.search.query import Query
 from storage.search.search import find_events
-from storage.tables import EventRow
 from storage.writing.changes import TAG, event_id
 from storage.writing.reviews import Decision, ReviewDecision, save_decision
 from storage.writing.save import save_publication

@@ -18,9 +18,9 @@ from storage.reading.events import load_events_for
 from storage.reading.export_rows import event_row
 from storage.reading.summaries import feed_stats
 from storage.reading.timelines import timeline_of
+from storage.schema.tables import CoverageRow, MatchRow
 from storage.search.query import Query
 from storage.search.search import count_events_since, find_events
-from storage.tables import CoverageRow, MatchRow
 from storage.writing.changes import Change
 from storage.writing.events import PublishRule, save_event
 from storage.writing.publication import publish_changes

@@ -10,9 +10,9 @@ from storage.database import Database
 from storage.models import record_subject
 from storage.reading.events import events_of
 from storage.reading.records import load_publication_version
+from storage.schema.tables import EventRow
 from storage.search.query import Query
 from storage.search.search import find_events
-from storage.tables import EventRow
 from storage.writing.reviews import Decision, ReviewDecision, save_decision
 from storage.writing.runs import publish_newest
 from tests.records import BABEL, CLEARVIEW, LATER, LATER_STILL, SEEN, acted, match

@@ -24,9 +24,9 @@ from storage.reading.records import actions_of, evidence_of, find_by_identifier,
 from storage.reading.rematching import load_candidates
 from storage.reading.source_records import count_listed_actions, load_source_records
 from storage.reading.timelines import links_of
+from storage.schema.tables import RecordRow, SearchRow
 from storage.search.query import Query, read_query
 from storage.search.search import count_records, find_events, find_records
-from storage.tables import RecordRow, SearchRow
 from storage.writing.renumbering import current_key
 from storage.writing.reviews import Decision, ReviewDecision, list_decisions, save_decision
 from storage.writing.save import save_matches, save_publication

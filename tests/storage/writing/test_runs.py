@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from sources.records import Award, AwardCategory, MatchedAward
 from storage.database import Database
-from storage.tables import CheckpointRow, EventRow, RunRow
+from storage.schema.tables import CheckpointRow, EventRow, RunRow
 from storage.writing.runs import (
     delete_checkpoints,
     latest_run,

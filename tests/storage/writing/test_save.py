@@ -20,9 +20,9 @@ from sources.records import Award, Problem, Publication
 from storage.database import Database, open_database
 from storage.reading.records import actions_of, evidence_of, load_payload, records_by_key
 from storage.reading.source_records import count_listed_actions, load_source_records
+from storage.schema.tables import ActionRow, MatchRow, PayloadRow, QuarantineRow, RecordRow, SearchRow
 from storage.search.query import read_query
 from storage.search.search import find_records
-from storage.tables import ActionRow, MatchRow, PayloadRow, QuarantineRow, RecordRow, SearchRow
 from storage.writing.runs import save_checkpoint
 from storage.writing.save import Saved, save_evidence, save_problem, save_record
 from tests.records import (

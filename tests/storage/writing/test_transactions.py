@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from sources.records import Document
 from storage.database import Database, open_database
 from storage.reading.records import load_payload
-from storage.tables import MatchRow, RecordRow
+from storage.schema.tables import MatchRow, RecordRow
 from storage.writing.runs import save_checkpoint
 from storage.writing.save import save_award, save_evidence, save_record
 from tests.records import BABEL, CLEARVIEW, SEEN, match

@@ -20,8 +20,8 @@ from storage.database import Database
 from storage.models import record_subject
 from storage.reading.records import all_keys, load_publication_version
 from storage.reading.rematching import load_candidates
+from storage.schema.tables import EventRow, EventSnapshotRow, MatchRow, RecordRow, SearchRow, SpendingRow
 from storage.search.index import index_records
-from storage.tables import EventRow, EventSnapshotRow, MatchRow, RecordRow, SearchRow, SpendingRow
 from storage.writing.milestones import save_milestones
 from storage.writing.reviews import Decision, ReviewDecision, delete_decision, import_decisions, save_decision
 from storage.writing.runs import (

@@ -17,7 +17,7 @@ from sources.records import Award
 from storage.alerts.models import ChannelKind, Rhythm
 from storage.alerts.subscriptions import add_subscription
 from storage.database import Database, open_database, server_time
-from storage.sql_views import VIEWS
+from storage.schema.sql_views import VIEWS
 from tests.procurewatch.site import context_for, fill, serve
 from tests.procurewatch.web.fixtures import TOKEN, sign_in
 from tests.procurewatch.web.security.crawl import get_routes, public_answers

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Text
 from sqlmodel import JSON, Field, SQLModel
 
-from storage.columns import Cents, Lines, UtcTime
+from storage.schema.columns import Cents, Lines, UtcTime
 
 
 def _cents(name: str, meaning: str = "", label: str = "") -> Any:
@@ -58,8 +58,8 @@ class RecordRow(SQLModel, table=True):
     """An award, or a publication about one (`category` says which), combined from its sources.
 
     Each column that has a meaning is public: exports, the API, the SQL views and the pages derive their columns from
-    this class (`storage.fields`), in this order. A label is what pages call the column. `source` is the source whose
-    page is linked, `revision` the state that its search showed.
+    this class (`storage.schema.fields`), in this order. A label is what pages call the column. `source` is the source
+    whose page is linked, `revision` the state that its search showed.
     """
 
     __tablename__ = "record"
@@ -433,7 +433,7 @@ class ReviewDecisionRow(SQLModel, table=True):
 
 
 class DictionaryRow(SQLModel, table=True):
-    """A dictionary for the compression of payloads (`storage.payloads`), which stays while a payload needs it.
+    """A dictionary for the compression of payloads (`storage.schema.payloads`), which stays while a payload needs it.
 
     `payloads` is the number of payloads stored when it was trained on some of them.
     """

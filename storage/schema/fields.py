@@ -1,7 +1,7 @@
 """The public fields of a record, read from the table that declares them.
 
 Exports, the API, the SQL views and the pages derive from `RECORD_FIELDS`, so a field is declared twice: in
-`sources.records` as what adapters fill in, and in `storage.tables.RecordRow` with its column, meaning and label.
+`sources.records` as what adapters fill in, and in `storage.schema.tables.RecordRow` with its column, meaning and label.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from sources.records import AwardFields, Publication, RecordFields
-from storage.tables import RecordRow
+from storage.schema.tables import RecordRow
 
 
 class FieldType(StrEnum):

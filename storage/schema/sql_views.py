@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from storage.competition import COMPETED_EXTENTS, FAIR_OPPORTUNITY, NOT_COMPETED_EXTENTS, PROCURED, Competition
-from storage.fields import AWARD_ONLY, COMPETITION, PUBLICATION_ONLY, RECORD_FIELDS, FieldType, RecordField
 from storage.models import AWARDS, GOOD_STATUSES, POLL, PUBLICATIONS, EventKind, MatchBand
+from storage.schema.fields import AWARD_ONLY, COMPETITION, PUBLICATION_ONLY, RECORD_FIELDS, FieldType, RecordField
 
 SCHEMA = "readers"
 

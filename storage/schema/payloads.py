@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from storage.tables import DictionaryRow, PayloadRow
+from storage.schema.tables import DictionaryRow, PayloadRow
 
 LEVEL = 9
 
